@@ -1,0 +1,8 @@
+//! When a level is believed: the state of one check, stepped by one verdict at a time.
+//!
+//! Invariants: a worsening stays in the same incident; could-not-measure neither confirms nor
+//! resets another level; no resolve comes without an opening.
+
+mod state;
+
+pub use state::{CheckState, Open, Phase, close, step};

@@ -1,0 +1,94 @@
+//! JSON Schemas (draft 2020-12) from the same tables that the readers use.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+use super::{Shape, Spec};
+
+/// The schema of a document whose top is `spec`.
+#[must_use]
+pub fn schema_of(spec: &'static Spec, title: &str) -> Json {
+    let mut defs = BTreeMap::new();
+    define(spec, &mut defs);
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": title,
+        "$ref": reference(spec),
+        "$defs": defs,
+    })
+}
+
+fn reference(spec: &Spec) -> String {
+    format!("#/$defs/{}", spec.name.replace(' ', "-"))
+}
+
+fn define(spec: &'static Spec, defs: &mut BTreeMap<String, Json>) {
+    let name = spec.name.replace(' ', "-");
+    if defs.contains_key(&name) {
+        return;
+    }
+    defs.insert(name.clone(), Json::Null);
+    let mut properties = serde_json::Map::new();
+    for key in spec.keys.iter().filter(|key| !key.planned) {
+        let mut schema = shape(&key.shape, defs);
+        if let Some(object) = schema.as_object_mut() {
+            object.insert("description".into(), key.doc.into());
+            if !key.default.is_empty() {
+                object.insert("default".into(), key.default.into());
+            }
+        }
+        properties.insert(key.name.to_owned(), schema);
+    }
+    let required: Vec<&str> = spec
+        .keys
+        .iter()
+        .filter(|key| key.required)
+        .map(|key| key.name)
+        .collect();
+    let mut schema = json!({
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": false,
+    });
+    if !required.is_empty() {
+        schema["required"] = json!(required);
+    }
+    defs.insert(name, schema);
+}
+
+fn shape(of: &'static Shape, defs: &mut BTreeMap<String, Json>) -> Json {
+    match of {
+        Shape::Text | Shape::Plain => json!({ "type": ["string", "number", "boolean"] }),
+        Shape::Duration => json!({
+            "type": "string",
+            "pattern": r"^\s*(\d+(\.\d+)?\s*(ms|s|m|h|d|w)\s*)+$",
+            "examples": ["30s", "5m", "1h30m"],
+        }),
+        Shape::Size => json!({ "type": "string", "examples": ["10KB", "4MiB"] }),
+        Shape::Integer(low, high) => json!({ "type": "integer", "minimum": low, "maximum": high }),
+        Shape::Number => json!({ "type": "number" }),
+        Shape::Boolean => json!({ "type": "boolean" }),
+        Shape::Bound => json!({
+            "type": "string",
+            "pattern": r"^(above|below|outside|inside) .+$",
+            "examples": ["above 300ms", "below 3", "outside 3..10", "inside 80..90"],
+        }),
+        Shape::Choice(words) => json!({ "enum": words }),
+        Shape::List(item) => json!({ "type": "array", "items": shape(item, defs) }),
+        Shape::OneOrMany(item) => {
+            let one = shape(item, defs);
+            json!({ "anyOf": [one.clone(), { "type": "array", "items": one }] })
+        }
+        Shape::Map(item) => json!({ "type": "object", "additionalProperties": shape(item, defs) }),
+        Shape::Object(spec) => {
+            define(spec, defs);
+            json!({ "$ref": reference(spec) })
+        }
+        Shape::Either(shapes) => {
+            let any: Vec<Json> = shapes.iter().map(|each| shape(each, defs)).collect();
+            json!({ "anyOf": any })
+        }
+        Shape::Any => json!({}),
+    }
+}

@@ -1,0 +1,10 @@
+//! haetae watches services that other people depend on.
+//!
+//! The modules in reading order; `ARCHITECTURE.md` walks through them.
+
+pub mod clock;
+pub mod decode;
+pub mod model;
+pub mod alert;
+pub mod judge;
+pub mod route;

@@ -1,0 +1,134 @@
+//! Messages owed to channels.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{CheckId, IncidentId, Level, Timestamp, TransitionKind};
+
+/// A channel's name, as `channels:` defines it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ChannelName(pub Arc<str>);
+
+impl fmt::Display for ChannelName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// One change of one incident, with all that a message about it needs. It is written down
+/// with the change, so that a repeat after a crash says the same.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    /// The incident.
+    pub incident: IncidentId,
+    /// The check's id.
+    pub check: CheckId,
+    /// The check's name for people.
+    pub name: String,
+    /// What stops working.
+    pub description: Option<String>,
+    /// Who looks after it.
+    pub owner: Option<String>,
+    /// Where to read what to do.
+    pub runbook: Option<String>,
+    /// What changed; none for a reminder.
+    pub change: Option<TransitionKind>,
+    /// The level before the change.
+    pub from: Level,
+    /// The level now.
+    pub level: Level,
+    /// When.
+    pub at: Timestamp,
+    /// When the incident opened.
+    pub opened: Timestamp,
+    /// Why, the worst first, a line each.
+    pub reasons: Vec<String>,
+    /// The few facts worth reading on a phone: address, step, status.
+    pub facts: Vec<(String, String)>,
+}
+
+/// Where a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryStatus {
+    /// To be sent when due.
+    Waiting,
+    /// A sender has it under a lease.
+    Claimed,
+    /// The channel took it.
+    Sent,
+    /// Given up.
+    Dead,
+    /// Not needed: it only says that something is over of which the channel never heard.
+    Dropped,
+}
+
+impl DeliveryStatus {
+    /// The word stored and shown.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Claimed => "claimed",
+            Self::Sent => "sent",
+            Self::Dead => "dead",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
+/// One message owed to one channel. It exists in the store before anyone tries to send it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Stays the same over repeats.
+    pub key: String,
+    /// To whom.
+    pub channel: ChannelName,
+    /// By which route.
+    pub route: String,
+    /// What is told together; a delivery that no sender has touched takes further news of
+    /// its group.
+    pub group_key: String,
+    /// Not before this.
+    pub due: Timestamp,
+    /// When it was first owed.
+    pub created: Timestamp,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// What it says, oldest first.
+    pub notices: Vec<Notice>,
+}
+
+/// What a channel is handed to send.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// The delivery's key, the same over repeats.
+    pub key: String,
+    /// What it says, oldest first; never empty.
+    pub notices: Vec<Notice>,
+    /// Where pages of haetae are, for links; none when no address is known.
+    pub public_url: Option<String>,
+}
+
+/// How one attempt to send ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttemptResult {
+    /// The channel took it.
+    Sent,
+    /// May pass by itself: try again no sooner than this.
+    Retry {
+        /// How long to wait.
+        after: Duration,
+        /// What the channel said.
+        why: String,
+    },
+    /// Will never be taken.
+    Dead {
+        /// What the channel said.
+        why: String,
+    },
+}

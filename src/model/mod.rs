@@ -1,0 +1,32 @@
+//! The words everyone uses: values without behaviour of their own beyond what they mean.
+//!
+//! Invariant: nothing here reads a clock, touches a network or a disk, or knows another room.
+
+mod calendar;
+mod check;
+mod delivery;
+mod id;
+mod incident;
+mod level;
+mod outcome;
+mod quantity;
+mod redact;
+mod text;
+mod time;
+mod verdict;
+
+pub use calendar::{Calendar, CalendarError};
+pub use check::{Check, Confirmation, Priority, Retry, Schedule, Threshold, Window};
+pub use delivery::{AttemptResult, ChannelName, Delivery, DeliveryStatus, Message, Notice};
+pub use id::{CheckId, Glob, Selector, is_in_group};
+pub use incident::{Heard, Incident, IncidentId, Transition, TransitionKind};
+pub use level::Level;
+pub use outcome::{
+    Answer, Broken, Evidence, EvidenceFile, Outcome, RunId, RunRecord, StepRecord, StepResult,
+};
+pub use quantity::{Bound, Quantity, QuantityError, Unit, parse_quantity};
+pub(crate) use redact::SHORT;
+pub use redact::{MASK, Redactor, Secret, SharedRedactor};
+pub use text::{Part, RunScope, Text, Unfilled};
+pub use time::{DurationError, Timestamp, format_duration, parse_duration};
+pub use verdict::{Reason, Verdict};

@@ -1,0 +1,76 @@
+//! What an outcome means under its check's thresholds.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Bound, Level, Quantity};
+
+/// Why a run has its level.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The target did not answer.
+    NoAnswer(String),
+    /// We could not ask.
+    NotMeasured(String),
+    /// An expectation did not hold.
+    Broken {
+        /// In one line.
+        what: String,
+        /// More for whoever mends it; may be empty.
+        detail: String,
+    },
+    /// A measurement violates its bound.
+    Violated {
+        /// The measurement's name.
+        measurement: String,
+        /// What was measured.
+        value: Quantity,
+        /// What it must not be.
+        bound: Bound,
+    },
+    /// A threshold needs a measurement that the answer did not have.
+    Missing {
+        /// The measurement's name.
+        measurement: String,
+    },
+}
+
+/// One line for people.
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoAnswer(what) => f.write_str(what),
+            Self::NotMeasured(why) => write!(f, "could not measure: {why}"),
+            Self::Broken { what, .. } => f.write_str(what),
+            Self::Violated {
+                measurement,
+                value,
+                bound,
+            } => write!(f, "{measurement} is {value}, {bound}"),
+            Self::Missing { measurement } => {
+                write!(f, "could not measure: the answer has no {measurement}")
+            }
+        }
+    }
+}
+
+/// A level with its reasons, the worst first.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The worst of the reasons' levels; ok without any.
+    pub level: Level,
+    /// Each reason with the level it gives.
+    pub reasons: Vec<(Level, Reason)>,
+}
+
+impl Verdict {
+    /// The worst reason in one line; `ok` without any.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        self.reasons
+            .first()
+            .map_or_else(|| "ok".to_owned(), |(_, reason)| reason.to_string())
+    }
+}
