@@ -17,6 +17,7 @@ pub use problem::{Problem, Severity};
 pub use reader::{Fields, Lookup, Reader, SecretMode};
 pub use schema::schema_of;
 pub use source::{Place, Source};
+pub(crate) use spec::nearest;
 pub use spec::{Key, Shape, Spec};
 pub use template::Scope;
 pub use tree::{Entry, Node, Tree, Value};

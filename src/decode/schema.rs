@@ -89,6 +89,7 @@ fn shape(of: &'static Shape, defs: &mut BTreeMap<String, Json>) -> Json {
             let any: Vec<Json> = shapes.iter().map(|each| shape(each, defs)).collect();
             json!({ "anyOf": any })
         }
+        Shape::Ref(other) => shape(other, defs),
         Shape::Any => json!({}),
     }
 }

@@ -102,6 +102,8 @@ pub enum Shape {
     Object(&'static Spec),
     /// Any of these.
     Either(&'static [Shape]),
+    /// The same as another.
+    Ref(&'static Shape),
     /// Anything.
     Any,
 }

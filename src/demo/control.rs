@@ -57,7 +57,7 @@ impl Control {
         result
     }
 
-    /// Waits until the partner's socket is as the knob says, so that whoever turned it may rely on it.
+    /// Waits until the partner's socket is as the knob says: whoever turned it may rely on it.
     async fn partner_follows(&self, knobs: Knobs) {
         let wanted = knobs.partner != TargetState::Dead;
         let mut partner_open = self.partner_open.clone();
@@ -87,11 +87,7 @@ async fn positions(State(control): State<Arc<Control>>) -> Json<Value> {
     Json(knobs.to_json())
 }
 
-async fn change(
-    State(control): State<Arc<Control>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
+async fn change(State(control): State<Arc<Control>>, headers: HeaderMap, body: Bytes) -> Response {
     let turned = read_change(&content_type(&headers), &body)
         .and_then(|(asker, change)| Ok((asker, control.turn(&change)?)));
     match turned {
@@ -159,7 +155,10 @@ fn control_page(knobs: Knobs) -> Markup {
             ("slack", radio_buttons("slack", knobs.slack)),
             ("dooray", radio_buttons("dooray", knobs.dooray)),
             ("shop_delay_ms", knobs.shop_delay_ms.to_string().into()),
-            ("partner_delay_ms", knobs.partner_delay_ms.to_string().into()),
+            (
+                "partner_delay_ms",
+                knobs.partner_delay_ms.to_string().into(),
+            ),
             ("workers", knobs.workers.to_string().into()),
         ],
     );
@@ -207,7 +206,10 @@ mod tests {
     #[test]
     fn a_body_that_is_no_object_is_refused() {
         for body in ["", "[]", "dead", "{"] {
-            assert!(read_change("application/json", body.as_bytes()).is_err(), "{body}");
+            assert!(
+                read_change("application/json", body.as_bytes()).is_err(),
+                "{body}"
+            );
         }
     }
 
@@ -219,8 +221,17 @@ mod tests {
             ..Knobs::default()
         };
         let page = control_page(knobs);
-        assert!(page.as_str().contains(r#"name="shop" value="hang" checked"#));
-        assert!(page.as_str().contains(r#"name="partner" value="ok" checked"#));
-        assert!(page.as_str().contains(r#"name="workers" type="number" min="0" value="7""#));
+        assert!(
+            page.as_str()
+                .contains(r#"name="shop" value="hang" checked"#)
+        );
+        assert!(
+            page.as_str()
+                .contains(r#"name="partner" value="ok" checked"#)
+        );
+        assert!(
+            page.as_str()
+                .contains(r#"name="workers" type="number" min="0" value="7""#)
+        );
     }
 }

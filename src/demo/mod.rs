@@ -3,22 +3,26 @@
 //! It is what a newcomer tries first, without the internet, and what our own tests run against.
 //! Invariant: an instance owns all of its state, so that several run side by side in one process.
 
+mod addresses;
 mod blocks;
 mod catalogue;
 mod chat;
 mod control;
 mod door;
 mod dooray;
+mod fields;
 mod inbox;
 mod inbox_page;
 mod knobs;
 mod markup;
+mod messages;
 mod mrkdwn;
 mod partner;
 mod sessions;
 mod shop;
 mod shop_pages;
 mod slack;
+mod slack_parts;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -83,19 +87,11 @@ impl Demo {
         let knobs = watch::Sender::new(Knobs::default());
         let (partner_open, partner_is_open) = watch::channel(true);
 
-        let partners = Partner::new(knobs.subscribe(), partner_open, &stopping, &cut);
+        let partner_api = Partner::new(knobs.subscribe(), partner_open, &stopping, &cut);
         let shop = Shop::new(knobs.subscribe(), stopping.clone());
         let inbox = Inbox::new(knobs.subscribe(), stopping.clone());
-        let router = Router::new()
-            .merge(front_door(site, partner))
-            .merge(shop::router(Arc::new(shop)))
-            .merge(inbox::router(Arc::new(inbox)))
-            .merge(control::router(Arc::new(Control::new(
-                knobs,
-                partner_is_open,
-            ))))
-            .fallback(not_found)
-            .layer(DefaultBodyLimit::max(MAX_BODY));
+        let control = Control::new(knobs, partner_is_open);
+        let router = site_router(front_door(site, partner), shop, inbox, control);
 
         let mut tasks = JoinSet::new();
         tasks.spawn(door::serve(
@@ -104,7 +100,7 @@ impl Demo {
             stopping.clone(),
             cut.clone(),
         ));
-        tasks.spawn(partners.run(partner_listener, partner));
+        tasks.spawn(partner_api.run(partner_listener, partner));
         Ok(Self {
             site,
             partner,
@@ -146,6 +142,15 @@ impl Demo {
     }
 }
 
+fn site_router(front_door: Router, shop: Shop, inbox: Inbox, control: Control) -> Router {
+    front_door
+        .merge(shop::router(Arc::new(shop)))
+        .merge(inbox::router(Arc::new(inbox)))
+        .merge(control::router(Arc::new(control)))
+        .fallback(not_found)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+}
+
 /// The pages that belong to no part: the index and what every page needs.
 fn front_door(site: SocketAddr, partner: SocketAddr) -> Router {
     let content = Markup::fill(
@@ -157,7 +162,7 @@ fn front_door(site: SocketAddr, partner: SocketAddr) -> Router {
     );
     let index = site_page("The haetae demo", content);
     Router::new()
-        .route("/", get(async || index))
+        .route("/", get(index))
         .route("/demo/style.css", get(style))
         .route("/favicon.svg", get(favicon))
         .route("/favicon.ico", get(favicon))
@@ -197,9 +202,9 @@ fn content_type(headers: &HeaderMap) -> String {
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(';').next())
-        .map_or_else(String::new, |media_type| {
-            media_type.trim().to_ascii_lowercase()
-        })
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase()
 }
 
 /// Waits, but not past the end of the demo.

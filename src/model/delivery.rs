@@ -51,6 +51,21 @@ pub struct Notice {
     pub facts: Vec<(String, String)>,
 }
 
+/// News that one channel is owed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Owed {
+    /// To whom.
+    pub channel: ChannelName,
+    /// By which route.
+    pub route: String,
+    /// What it is told together with.
+    pub group_key: String,
+    /// Not before this.
+    pub due: Timestamp,
+    /// What is told.
+    pub notice: Notice,
+}
+
 /// Where a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -119,10 +134,10 @@ pub struct Message {
 pub enum AttemptResult {
     /// The channel took it.
     Sent,
-    /// May pass by itself: try again no sooner than this.
+    /// May pass by itself.
     Retry {
-        /// How long to wait.
-        after: Duration,
+        /// How long the channel asks to wait, when it does.
+        after: Option<Duration>,
         /// What the channel said.
         why: String,
     },

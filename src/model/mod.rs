@@ -17,7 +17,7 @@ mod verdict;
 
 pub use calendar::{Calendar, CalendarError};
 pub use check::{Check, Confirmation, Priority, Retry, Schedule, Threshold, Window};
-pub use delivery::{AttemptResult, ChannelName, Delivery, DeliveryStatus, Message, Notice};
+pub use delivery::{AttemptResult, ChannelName, Delivery, DeliveryStatus, Message, Notice, Owed};
 pub use id::{CheckId, Glob, Selector, is_in_group};
 pub use incident::{Heard, Incident, IncidentId, Transition, TransitionKind};
 pub use level::Level;

@@ -47,7 +47,7 @@ pub struct RunScope<'a> {
     /// Captured so far.
     pub captured: &'a BTreeMap<String, String>,
     /// Turns a length into that many random characters.
-    pub random: &'a dyn Fn(usize) -> String,
+    pub random: fn(usize) -> String,
 }
 
 /// A value that no earlier step captured.

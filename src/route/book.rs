@@ -4,24 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::matching::{Labels, Route, matching_routes};
 use crate::model::{
-    ChannelName, Check, CheckId, Heard, Incident, IncidentId, Level, Notice, Timestamp, Transition,
+    ChannelName, Check, CheckId, Heard, Incident, IncidentId, Level, Notice, Owed, Timestamp, Transition,
     TransitionKind,
 };
-
-/// News that one channel is owed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Owed {
-    /// To whom.
-    pub channel: ChannelName,
-    /// By which route.
-    pub route: String,
-    /// What it is told together with.
-    pub group_key: String,
-    /// Not before this.
-    pub due: Timestamp,
-    /// What is told.
-    pub notice: Notice,
-}
 
 /// Why a transition is told to nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,5 +7,5 @@
 mod book;
 mod matching;
 
-pub use book::{Book, Owed, Silence, Telling};
+pub use book::{Book, Silence, Telling};
 pub use matching::{GroupBy, Labels, Matcher, Route, matching_routes};

@@ -1,0 +1,736 @@
+//! Doing the steps: find, wait until it can be acted on, act, look.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::time::Duration;
+
+use fantoccini::elements::Element;
+use serde_json::{Value as Json, json};
+use tokio::time::{Instant, sleep};
+use url::Url;
+
+use super::actions::{hover, press_chord, press_mouse};
+use super::evidence::{keep_console, keep_screenshot};
+use super::locator::{Kind, Target};
+use super::scenario::{Act, Await, Ended, PageExpect, Press, Scenario, Source, Step};
+use super::session::{Session, Trouble};
+use crate::check::RunContext;
+use crate::check::http::scope;
+use crate::model::{
+    Broken, Level, Quantity, StepRecord, StepResult, Text, Unfilled, format_duration,
+};
+
+/// Between two looks at a page that is not ready.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// Between two looks at an element that is ready, to see that it stands still.
+const STANDS_STILL: Duration = Duration::from_millis(17);
+
+/// Why a step did not do what it says.
+#[derive(Debug)]
+pub enum Failure {
+    /// The page is not as the step wants it: in one line, with more below.
+    Page {
+        /// What was wrong, in one line.
+        why: String,
+        /// What helps to mend it, a line each.
+        detail: Vec<String>,
+    },
+    /// The page does not let the browser answer.
+    Hung(String),
+    /// The browser is gone: nothing is known of the page.
+    Ours(String),
+}
+
+impl Failure {
+    fn page(why: impl Into<String>) -> Self {
+        Self::Page {
+            why: why.into(),
+            detail: Vec::new(),
+        }
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Hung(why) => Self::Hung(why),
+            Trouble::Lost(why) => Self::Ours(why),
+            Trouble::Refused(why) => Self::page(why),
+            Trouble::StillLoading => Self::page("the page did not finish loading in time"),
+        }
+    }
+}
+
+impl From<Unfilled> for Failure {
+    fn from(unfilled: Unfilled) -> Self {
+        Self::page(unfilled.to_string())
+    }
+}
+
+/// One walk through a scenario.
+pub struct Walk<'r> {
+    /// The browser.
+    pub session: &'r Session,
+    /// The run.
+    pub run: &'r RunContext,
+    /// The scenario.
+    pub scenario: &'r Scenario,
+    /// When the steps must be done.
+    pub deadline: Instant,
+    /// What came of it so far.
+    pub ended: Ended,
+    /// Where pictures go.
+    pub folder: PathBuf,
+    captured: BTreeMap<String, String>,
+    container: Option<Json>,
+    secret_fields: Vec<Json>,
+    first_page: Option<f64>,
+    console_errors: usize,
+}
+
+type Steps<'w> = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'w>>;
+
+impl<'r> Walk<'r> {
+    /// A walk that has not begun.
+    #[must_use]
+    pub fn new(
+        session: &'r Session,
+        run: &'r RunContext,
+        scenario: &'r Scenario,
+        deadline: Instant,
+        folder: PathBuf,
+    ) -> Self {
+        Self {
+            session,
+            run,
+            scenario,
+            deadline,
+            ended: Ended::default(),
+            folder,
+            captured: BTreeMap::new(),
+            container: None,
+            secret_fields: Vec::new(),
+            first_page: None,
+            console_errors: 0,
+        }
+    }
+
+    /// Does steps one after the other; stops at the first that fails and matters.
+    pub fn walk<'w>(&'w mut self, steps: &'w [Step]) -> Steps<'w> {
+        Box::pin(async move {
+            for step in steps {
+                let began = Instant::now();
+                let result = self.step(step).await;
+                self.note_first_page().await;
+                self.settle(step, began, result)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Records how a step ended; an error when the scenario cannot go on.
+    fn settle(&mut self, step: &Step, began: Instant, result: Result<(), Failure>) -> Result<(), Failure> {
+        let record = |result| StepRecord {
+            step: step.written.clone(),
+            place: step.place.clone(),
+            took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            result,
+        };
+        let is_group = matches!(step.act, Act::Group(..) | Act::InFrame(..) | Act::InElement(..) | Act::IfSeen(..));
+        match result {
+            Ok(()) => {
+                self.ended.evidence.steps.push(record(StepResult::Done));
+                Ok(())
+            }
+            Err(Failure::Page { why, .. }) if step.optional => {
+                self.ended.evidence.steps.push(record(StepResult::Skipped(why)));
+                Ok(())
+            }
+            // The inner step that failed has been recorded and told already.
+            Err(failure) if is_group && self.is_told(&failure) => Err(failure),
+            Err(Failure::Page { why, detail }) => {
+                self.ended.evidence.steps.push(record(StepResult::Failed(why.clone())));
+                let number = self.ended.evidence.steps.len();
+                self.ended.broken.push(Broken {
+                    level: step.level,
+                    what: format!("step {number} `{}` failed: {why}", step.written),
+                    detail: std::iter::once(format!("at {}", step.place))
+                        .chain(detail.clone())
+                        .collect::<Vec<_>>()
+                        .join("\n"),
+                });
+                if step.level == Level::Warning {
+                    return Ok(());
+                }
+                Err(Failure::Page { why, detail })
+            }
+            Err(Failure::Hung(why)) => {
+                self.ended.evidence.steps.push(record(StepResult::Failed(why.clone())));
+                let number = self.ended.evidence.steps.len();
+                self.ended.broken.push(Broken {
+                    level: Level::Critical,
+                    what: format!("step {number} `{}` failed: {why}", step.written),
+                    detail: format!("at {}", step.place),
+                });
+                Err(Failure::Hung(why))
+            }
+            Err(Failure::Ours(why)) => {
+                self.ended.evidence.steps.push(record(StepResult::Failed(why.clone())));
+                Err(Failure::Ours(why))
+            }
+        }
+    }
+
+    fn is_told(&self, failure: &Failure) -> bool {
+        let (Failure::Page { why, .. } | Failure::Hung(why) | Failure::Ours(why)) = failure;
+        matches!(
+            self.ended.evidence.steps.last().map(|step| &step.result),
+            Some(StepResult::Failed(told)) if told == why
+        )
+    }
+
+    async fn step(&mut self, step: &Step) -> Result<(), Failure> {
+        let allowed = step.within.unwrap_or(self.run.services.browsers.settings.step_timeout);
+        let limit = self.deadline.min(Instant::now() + allowed);
+        if Instant::now() >= self.deadline {
+            return Err(Failure::page("the scenario's time was used up before this step"));
+        }
+        let Some(frame) = &step.frame else {
+            return self.act(&step.act, limit).await;
+        };
+        let element = self.locate(frame, Kind::Any, false, limit).await?;
+        self.session.enter_frame(limit, &element).await?;
+        let result = self.act(&step.act, limit).await;
+        self.leave_frame(result, limit).await
+    }
+
+    async fn leave_frame(&self, result: Result<(), Failure>, limit: Instant) -> Result<(), Failure> {
+        match (&result, self.session.leave_frame(limit).await) {
+            (Ok(()), Err(trouble)) => Err(trouble.into()),
+            _ => result,
+        }
+    }
+
+    async fn act(&mut self, act: &Act, limit: Instant) -> Result<(), Failure> {
+        match act {
+            Act::Open(address) => self.open(address, limit).await,
+            Act::Travel(way) => Ok(self.session.travel(limit, *way).await?),
+            Act::Click(target, press) => self.click(target, *press, limit).await,
+            Act::Hover(target) => {
+                let element = self.locate(target, Kind::Any, true, limit).await?;
+                Ok(self.session.perform(limit, hover(&element)).await?)
+            }
+            Act::Type {
+                into,
+                text,
+                clear,
+                press,
+            } => {
+                self.type_text(into, text, *clear, limit).await?;
+                match press {
+                    Some(chord) => Ok(self.session.perform(limit, press_chord(chord)).await?),
+                    None => Ok(()),
+                }
+            }
+            Act::Clear(target) => {
+                let element = self.locate(target, Kind::Field, true, limit).await?;
+                Ok(self.session.clear(limit, &element).await?)
+            }
+            Act::Choose { option, from } => self.choose(option, from.as_ref(), limit).await,
+            Act::Check(target, wanted) => self.tick(target, *wanted, limit).await,
+            Act::Press(chord) => Ok(self.session.perform(limit, press_chord(chord)).await?),
+            Act::ScrollTo(target) => self.locate(target, Kind::Any, true, limit).await.map(drop),
+            Act::See(target) => self.see(target, limit).await,
+            Act::NotSee(target) => self.not_see(target, limit).await,
+            Act::Expect(blocks) => self.expect(blocks, limit).await,
+            Act::WaitFor(what) => self.wait_for(what, limit).await,
+            Act::Pause(span) => {
+                sleep(*span).await;
+                Ok(())
+            }
+            Act::Remember(sources) => self.remember(sources, limit).await,
+            Act::Screenshot(name) => self.screenshot(name, limit).await,
+            Act::Group(name, steps) => self.group(name, steps).await,
+            Act::InFrame(frame, steps) => {
+                let element = self.locate(frame, Kind::Any, false, limit).await?;
+                self.session.enter_frame(limit, &element).await?;
+                let result = self.walk(steps).await;
+                self.leave_frame(result, self.deadline).await
+            }
+            Act::InElement(target, steps) => {
+                let scope = scope(self.run, &self.captured);
+                let query = target.query(&scope, self.test_id(), self.container.as_ref())?;
+                let outer = self.container.replace(query[0].clone());
+                let result = self.walk(steps).await;
+                self.container = outer;
+                result
+            }
+            Act::IfSeen(target, steps) => match self.count(target, Instant::now()).await? {
+                0 => Ok(()),
+                _ => self.walk(steps).await,
+            },
+        }
+    }
+
+    async fn group(&mut self, name: &str, steps: &[Step]) -> Result<(), Failure> {
+        let began = Instant::now();
+        let result = self.walk(steps).await;
+        let took = Quantity::time(began.elapsed());
+        if result.is_ok() {
+            self.ended.measurements.insert(format!("step.{name}"), took);
+        }
+        result
+    }
+
+    async fn open(&mut self, address: &Text, limit: Instant) -> Result<(), Failure> {
+        let url = self.address(address)?;
+        refuse_scheme(&url)?;
+        crate::check::http::refuse_denied_literal(&url, &self.run.services)
+            .map_err(|fault| Failure::Ours(fault.what))?;
+        self.session.go_to(limit, url.as_str()).await?;
+        let page = self.look(json!({ "operation": "page" }), limit).await?;
+        let landed = page.get("url").and_then(Json::as_str).unwrap_or_default();
+        if landed.starts_with("chrome-error:") {
+            return Err(Failure::page(format!("{url} could not be loaded")));
+        }
+        if let Ok(landed) = Url::parse(landed) {
+            refuse_scheme(&landed)?;
+        }
+        Ok(())
+    }
+
+    fn address(&self, address: &Text) -> Result<Url, Failure> {
+        let scope = scope(self.run, &self.captured);
+        let text = address.fill(&scope)?;
+        let base = match &self.scenario.surroundings.url {
+            Some(base) => Some(Url::parse(&base.fill(&scope)?)),
+            None => None,
+        };
+        let joined = match base {
+            Some(Ok(base)) => base.join(&text),
+            Some(Err(error)) => Err(error),
+            None => Url::parse(&text),
+        };
+        joined.map_err(|_| {
+            Failure::page(format!("`{address}` does not make an address; is `browser: {{ url: … }}` set?"))
+        })
+    }
+
+    async fn click(&mut self, target: &Target, press: Press, limit: Instant) -> Result<(), Failure> {
+        loop {
+            let element = self.locate(target, Kind::Any, true, limit).await?;
+            let clicked = match press {
+                Press::Once => self.session.click(limit, &element).await,
+                Press::Twice | Press::Right => self.session.perform(limit, press_mouse(&element, press)).await,
+            };
+            // It may have been covered or replaced between the look and the click.
+            match clicked {
+                Err(Trouble::Refused(_)) if Instant::now() < limit => sleep(LOOK_AGAIN).await,
+                other => return Ok(other?),
+            }
+        }
+    }
+
+    async fn type_text(&mut self, into: &Target, text: &Text, clear: bool, limit: Instant) -> Result<(), Failure> {
+        let filled = text.fill(&scope(self.run, &self.captured))?;
+        loop {
+            let (element, reference) = self.locate_with_reference(into, Kind::Field, true, limit).await?;
+            let typed = async {
+                if clear {
+                    self.session.clear(limit, &element).await?;
+                }
+                self.session.send_keys(limit, &element, &filled).await
+            };
+            match typed.await {
+                Err(Trouble::Refused(_)) if Instant::now() < limit => sleep(LOOK_AGAIN).await,
+                Err(trouble) => return Err(trouble.into()),
+                Ok(()) => {
+                    if text.holds_secret() {
+                        self.secret_fields.push(reference);
+                    }
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    async fn choose(&mut self, option: &Text, from: Option<&Target>, limit: Instant) -> Result<(), Failure> {
+        let wanted = option.fill(&scope(self.run, &self.captured))?;
+        loop {
+            let list = match from {
+                Some(from) => Some(self.locate_with_reference(from, Kind::Field, true, limit).await?.1),
+                None => None,
+            };
+            let query = json!({ "operation": "options", "option": wanted, "element": list });
+            let answer = self.look(query, limit).await?;
+            match answer.get("status").and_then(Json::as_str) {
+                Some("ready") => return Ok(()),
+                _ if Instant::now() < limit => sleep(LOOK_AGAIN).await,
+                status => {
+                    let offered = strings(answer.get("offers")).join(", ");
+                    let why = match status {
+                        Some("many") => format!("several options fit \"{option}\""),
+                        Some("disabled") => format!("the option \"{option}\" is disabled"),
+                        _ => format!("there is no option \"{option}\""),
+                    };
+                    return Err(Failure::Page {
+                        why,
+                        detail: vec![format!("options: {offered}")],
+                    });
+                }
+            }
+        }
+    }
+
+    async fn tick(&mut self, target: &Target, wanted: bool, limit: Instant) -> Result<(), Failure> {
+        loop {
+            let (element, reference) = self.locate_with_reference(target, Kind::Field, true, limit).await?;
+            let read = self.look(json!({ "operation": "read", "element": reference }), limit).await?;
+            if read.get("checked").and_then(Json::as_bool) == Some(wanted) {
+                return Ok(());
+            }
+            if Instant::now() >= limit {
+                return Err(Failure::page("the box does not change when it is clicked"));
+            }
+            match self.session.click(limit, &element).await {
+                Ok(()) | Err(Trouble::Refused(_)) => sleep(STANDS_STILL).await,
+                Err(trouble) => return Err(trouble.into()),
+            }
+        }
+    }
+
+    async fn see(&mut self, target: &Target, limit: Instant) -> Result<(), Failure> {
+        let began = Instant::now();
+        loop {
+            if self.count(target, limit).await? > 0 {
+                return Ok(());
+            }
+            if Instant::now() >= limit {
+                return Err(self.not_found(target, Kind::Any, &json!({ "status": "none" }), began).await);
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    async fn not_see(&mut self, target: &Target, limit: Instant) -> Result<(), Failure> {
+        let began = Instant::now();
+        loop {
+            if self.count(target, limit).await? == 0 {
+                return Ok(());
+            }
+            if Instant::now() >= limit {
+                let waited = format_duration(began.elapsed());
+                return Err(Failure::page(format!("\"{}\" is still there after {waited}", target.words())));
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    async fn wait_for(&mut self, what: &Await, limit: Instant) -> Result<(), Failure> {
+        match what {
+            Await::Text(target) => self.see(target, limit).await,
+            Await::Gone(target) => self.not_see(target, limit).await,
+            Await::Url(matcher) => {
+                let block = PageExpect {
+                    url: Some(matcher.clone()),
+                    ..PageExpect::default()
+                };
+                self.expect(&[(Level::Critical, block)], limit).await
+            }
+        }
+    }
+
+    /// Looks until everything holds. What only warns is recorded and does not stop.
+    pub async fn expect(&mut self, blocks: &[(Level, PageExpect)], limit: Instant) -> Result<(), Failure> {
+        for (level, block) in blocks {
+            let broken = loop {
+                let broken = self.broken(block, limit).await?;
+                if broken.is_empty() || Instant::now() >= limit {
+                    break broken;
+                }
+                sleep(LOOK_AGAIN).await;
+            };
+            if broken.is_empty() {
+                continue;
+            }
+            if *level == Level::Warning {
+                let told = broken.into_iter().map(|what| Broken {
+                    level: Level::Warning,
+                    what,
+                    detail: String::new(),
+                });
+                self.ended.broken.extend(told);
+                continue;
+            }
+            return Err(Failure::page(broken.join("; ")));
+        }
+        Ok(())
+    }
+
+    async fn broken(&mut self, block: &PageExpect, limit: Instant) -> Result<Vec<String>, Failure> {
+        let page = self.look(json!({ "operation": "page" }), limit).await?;
+        let mut element = None;
+        let mut count = 0;
+        if let Some(of) = &block.of {
+            count = self.count(of, limit).await?;
+            if count > 0 && block.count.is_none() {
+                let found = self.find_once(of, Kind::Any, false, limit).await?;
+                if let Some(reference) = found.get("element") {
+                    let query = json!({ "operation": "read", "element": reference });
+                    element = Some(self.look(query, limit).await?);
+                }
+            }
+        }
+        let scope = scope(self.run, &self.captured);
+        let mut broken = Vec::new();
+        let mut hold = |matcher: &Option<crate::check::matcher::Matcher>, what: &str, value: Option<&Json>| {
+            if let Some(matcher) = matcher {
+                broken.extend(matcher.broken(what, value, &scope)?);
+            }
+            Ok::<(), Unfilled>(())
+        };
+        let of_element = |key: &str| element.as_ref().and_then(|element: &Json| element.get(key));
+        hold(&block.title, "the title", page.get("title"))?;
+        hold(&block.url, "the address", page.get("url"))?;
+        let text = if block.of.is_some() { of_element("text") } else { page.get("text") };
+        hold(&block.text, "the text", text)?;
+        hold(&block.value, "the value", of_element("value"))?;
+        hold(&block.count, "the count", Some(&json!(count)))?;
+        if block.of.is_some() && count == 0 && block.count.is_none() {
+            broken.push(format!("\"{}\" is not there", block.of.as_ref().map(Target::words).unwrap_or_default()));
+        }
+        for (wanted, key, word) in [(block.checked, "checked", "ticked"), (block.enabled, "enabled", "usable")] {
+            let is = of_element(key).and_then(Json::as_bool);
+            if let (Some(wanted), Some(is)) = (wanted, is)
+                && wanted != is
+            {
+                let not = if wanted { "not " } else { "" };
+                broken.push(format!("it is {not}{word}"));
+            }
+        }
+        if block.no_console_errors {
+            self.console_errors += keep_console(self.session, limit, &mut self.ended.evidence).await;
+            if self.console_errors > 0 {
+                let first = self.ended.evidence.console.iter().find(|line| line.starts_with("error"));
+                broken.push(format!("the console has errors: {}", first.cloned().unwrap_or_default()));
+            }
+        }
+        Ok(broken)
+    }
+
+    async fn remember(&mut self, sources: &[(String, Source)], limit: Instant) -> Result<(), Failure> {
+        for (name, source) in sources {
+            let value = match source {
+                Source::Element(target) => {
+                    let (_, reference) = self.locate_with_reference(target, Kind::Any, false, limit).await?;
+                    let read = self.look(json!({ "operation": "read", "element": reference }), limit).await?;
+                    let text = |key: &str| read.get(key).and_then(Json::as_str).map(str::to_owned);
+                    text("value").filter(|value| !value.is_empty()).or_else(|| text("text")).unwrap_or_default()
+                }
+                Source::Url(pattern) => {
+                    let page = self.look(json!({ "operation": "page" }), limit).await?;
+                    let url = page.get("url").and_then(Json::as_str).unwrap_or_default();
+                    let found = pattern.captures(url);
+                    let group = found.as_ref().and_then(|found| found.get(1).or_else(|| found.get(0)));
+                    match group {
+                        Some(group) => group.as_str().to_owned(),
+                        None => return Err(Failure::page(format!("the address {url} does not match {pattern}"))),
+                    }
+                }
+            };
+            self.captured.insert(name.clone(), value);
+        }
+        Ok(())
+    }
+
+    async fn screenshot(&mut self, name: &Text, limit: Instant) -> Result<(), Failure> {
+        let name = name.fill(&scope(self.run, &self.captured))?;
+        self.mask_secrets(limit).await;
+        keep_screenshot(self.session, limit, &self.folder, &name, &mut self.ended.evidence).await;
+        Ok(())
+    }
+
+    /// Hides what was typed from secrets, before a picture is taken.
+    pub async fn mask_secrets(&mut self, limit: Instant) {
+        for field in std::mem::take(&mut self.secret_fields) {
+            // A field that is gone shows nothing any more.
+            let _ = self.session.page(limit, json!({ "operation": "mask", "element": field })).await;
+        }
+    }
+
+    /// Takes over the rest of the console, as a measurement too.
+    pub async fn finish_console(&mut self, limit: Instant) {
+        self.console_errors += keep_console(self.session, limit, &mut self.ended.evidence).await;
+        let count = Quantity::count(self.console_errors as f64);
+        self.ended.measurements.insert("console_errors".into(), count);
+    }
+
+    /// Page timings of the first page, as long as it is the one that is shown.
+    async fn note_first_page(&mut self) {
+        let limit = Instant::now() + Duration::from_secs(1);
+        let Ok(facts) = self.session.page(limit, json!({ "operation": "facts" })).await else {
+            return;
+        };
+        let number = |key: &str| facts.get(key).and_then(Json::as_f64);
+        let (Some(origin), Some(_)) = (number("origin"), number("time_to_first_byte")) else {
+            return;
+        };
+        if *self.first_page.get_or_insert(origin) != origin {
+            return;
+        }
+        for (name, unit) in crate::check::browser::PAGE_TIMINGS {
+            if let Some(value) = number(name) {
+                self.ended.measurements.insert((*name).to_owned(), Quantity { value, unit: *unit });
+            }
+        }
+    }
+
+    async fn locate(&mut self, target: &Target, kind: Kind, act: bool, limit: Instant) -> Result<Element, Failure> {
+        self.locate_with_reference(target, kind, act, limit).await.map(|(element, _)| element)
+    }
+
+    /// Looks until exactly one element fits and, if it is to be acted on, until it is
+    /// visible, enabled, uncovered, and stands still over two looks.
+    async fn locate_with_reference(
+        &mut self,
+        target: &Target,
+        kind: Kind,
+        act: bool,
+        limit: Instant,
+    ) -> Result<(Element, Json), Failure> {
+        let began = Instant::now();
+        let mut before: Option<Json> = None;
+        loop {
+            let found = self.find_once(target, kind, act, limit).await?;
+            let ready = found.get("status").and_then(Json::as_str) == Some("ready");
+            let element = if ready { self.session.element(&found) } else { None };
+            if let Some(element) = element
+                && (!act || before.as_ref() == Some(&found))
+            {
+                self.note_fallback(target, &found);
+                return Ok((element, found["element"].clone()));
+            }
+            if Instant::now() >= limit {
+                return Err(self.not_found(target, kind, &found, began).await);
+            }
+            before = ready.then_some(found);
+            sleep(if ready { STANDS_STILL } else { LOOK_AGAIN }).await;
+        }
+    }
+
+    fn note_fallback(&mut self, target: &Target, found: &Json) {
+        let used = found.get("fallback").and_then(Json::as_u64).unwrap_or(0);
+        if used > 0 {
+            let remark = format!(
+                "\"{}\" was not found; the fallback number {used} was used: mend the locator",
+                target.words()
+            );
+            if !self.ended.remarks.contains(&remark) {
+                self.ended.remarks.push(remark);
+            }
+        }
+    }
+
+    async fn find_once(&self, target: &Target, kind: Kind, act: bool, limit: Instant) -> Result<Json, Failure> {
+        let scope = scope(self.run, &self.captured);
+        let query = json!({
+            "operation": "find",
+            "locators": target.query(&scope, self.test_id(), self.container.as_ref())?,
+            "kind": if kind == Kind::Field { "field" } else { "any" },
+            "act": act,
+        });
+        self.look(query, limit).await
+    }
+
+    async fn count(&self, target: &Target, limit: Instant) -> Result<u64, Failure> {
+        let scope = scope(self.run, &self.captured);
+        let query = json!({
+            "operation": "find",
+            "locators": target.query(&scope, self.test_id(), self.container.as_ref())?,
+            "kind": "any",
+            "count": true,
+        });
+        let answer = self.look(query, limit).await?;
+        Ok(answer.get("count").and_then(Json::as_u64).unwrap_or(0))
+    }
+
+    /// Asks the page; a page in the middle of loading is asked again.
+    async fn look(&self, query: Json, limit: Instant) -> Result<Json, Failure> {
+        loop {
+            match self.session.page(limit, query.clone()).await {
+                Ok(answer) => return Ok(answer),
+                Err(Trouble::Refused(_) | Trouble::StillLoading) if Instant::now() < limit => sleep(LOOK_AGAIN).await,
+                Err(Trouble::Refused(why)) if why.contains("is not a valid selector") => {
+                    return Err(Failure::page("the CSS selector is not valid"));
+                }
+                Err(trouble) => return Err(trouble.into()),
+            }
+        }
+    }
+
+    /// What a person needs to mend the step or the page.
+    async fn not_found(&self, target: &Target, kind: Kind, last: &Json, began: Instant) -> Failure {
+        let waited = format_duration(began.elapsed());
+        let words = target.words();
+        let described = last.get("described").and_then(Json::as_str).unwrap_or("it");
+        let why = match last.get("status").and_then(Json::as_str) {
+            Some("many") => {
+                let count = last.get("count").and_then(Json::as_u64).unwrap_or(0);
+                format!("\"{words}\" fits {count} things; say which with `exact`, `nth`, `in` or `near`")
+            }
+            Some("covered") => {
+                let by = last.get("by").and_then(Json::as_str).unwrap_or("something");
+                format!("{described} is covered by {by}")
+            }
+            Some("disabled") => format!("{described} is disabled"),
+            Some("ready") => format!("{described} does not stand still"),
+            _ => format!("nothing called \"{words}\" was found within {waited}"),
+        };
+        let mut detail = vec![format!("looked for: {}", target.described(kind)), format!("waited: {waited}")];
+        detail.extend(strings(last.get("candidates")).into_iter().map(|candidate| format!("fits: {candidate}")));
+        let limit = Instant::now() + Duration::from_secs(1);
+        if let Ok(offers) = self.session.page(limit, json!({ "operation": "offers" })).await {
+            let text = |key: &str| offers.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
+            detail.push(format!("on the page: {} (title \"{}\")", text("url"), text("title")));
+            let similar = most_similar(&words, strings(offers.get("offers")));
+            if !similar.is_empty() {
+                detail.push(format!("similar on the page: {}", similar.join(", ")));
+            }
+        }
+        Failure::Page { why, detail }
+    }
+
+    fn test_id(&self) -> &str {
+        &self.run.services.browsers.settings.test_id_attribute
+    }
+}
+
+fn refuse_scheme(url: &Url) -> Result<(), Failure> {
+    if matches!(url.scheme(), "http" | "https" | "about") {
+        return Ok(());
+    }
+    Err(Failure::page(format!("`{}:` pages are not opened", url.scheme())))
+}
+
+fn strings(list: Option<&Json>) -> Vec<String> {
+    list.and_then(Json::as_array)
+        .map(|items| items.iter().filter_map(Json::as_str).map(str::to_owned).collect())
+        .unwrap_or_default()
+}
+
+/// The offers nearest to the words, the nearest first; what has nothing in common is left out.
+fn most_similar(words: &str, offers: Vec<String>) -> Vec<String> {
+    let wanted = words.to_lowercase();
+    let score = |offer: &str| {
+        let name = offer.split('"').nth(1).unwrap_or(offer).to_lowercase();
+        let shares_word = wanted
+            .split_whitespace()
+            .any(|word| word.chars().count() > 2 && name.contains(word));
+        strsim::jaro_winkler(&wanted, &name) + f64::from(u8::from(shares_word || name.contains(&wanted)))
+    };
+    let mut scored: Vec<(f64, String)> = offers.into_iter().map(|offer| (score(&offer), offer)).collect();
+    scored.retain(|(score, _)| *score > 0.6);
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
+    scored.into_iter().take(5).map(|(_, offer)| offer).collect()
+}

@@ -1,0 +1,44 @@
+//! `expect:` as one block or a list of them, each with a level of its own.
+
+use crate::decode::{Fields, Key, Node, Reader, Shape, Spec};
+use crate::model::{Broken, Level};
+
+/// The key every kind's `expect:` has.
+pub const LEVEL_KEY: Key = Key::or(
+    "level",
+    Shape::Choice(&["warning", "critical"]),
+    "critical",
+    "What a broken expectation of this block makes of the run.",
+);
+
+/// Reads every block with its level.
+pub fn read_blocks<T>(
+    node: Option<&Node>,
+    spec: &'static Spec,
+    reader: &mut Reader<'_>,
+    mut read: impl FnMut(&Fields<'_>, &mut Reader<'_>) -> T,
+) -> Vec<(Level, T)> {
+    let Some(node) = node else { return Vec::new() };
+    reader.one_or_many(node, |reader, block| {
+        let fields = Fields::open(block, spec, reader)?;
+        let level = read_level(fields.get("level"), reader);
+        Some((level, read(&fields, reader)))
+    })
+}
+
+/// `level: warning`, or critical without it.
+pub fn read_level(node: Option<&Node>, reader: &mut Reader<'_>) -> Level {
+    let words = [("warning", Level::Warning), ("critical", Level::Critical)];
+    node.and_then(|node| reader.choice(node, &words))
+        .unwrap_or(Level::Critical)
+}
+
+/// A broken expectation without detail.
+#[must_use]
+pub fn broken(level: Level, what: impl Into<String>) -> Broken {
+    Broken {
+        level,
+        what: what.into(),
+        detail: String::new(),
+    }
+}

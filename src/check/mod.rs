@@ -1,0 +1,138 @@
+//! The kinds of check: a table, a trait, one file per kind.
+//!
+//! Invariant: a probe answers with what it saw, never with what it means.
+
+pub mod browser;
+pub mod capture;
+pub mod expect;
+pub mod http;
+pub mod matcher;
+pub mod net;
+pub mod retry;
+pub mod services;
+pub mod tcp;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use crate::decode::{Node, Reader, Spec};
+use crate::model::{Check, Outcome, Retry, RunId, Threshold, Timestamp, Unit};
+
+pub use services::Services;
+
+/// Every kind, one line each.
+pub static KINDS: &[&Kind] = &[&http::KIND, &tcp::KIND, &browser::KIND];
+
+/// One kind of check.
+#[derive(Debug)]
+pub struct Kind {
+    /// The key in YAML.
+    pub name: &'static str,
+    /// What it is for, in one sentence.
+    pub doc: &'static str,
+    /// The keys of its block.
+    pub settings: &'static Spec,
+    /// The keys of `expect:`.
+    pub expect: &'static Spec,
+    /// Whether it has `steps:` and `always:`.
+    pub has_steps: bool,
+    /// Whose permits its runs need.
+    pub pool: Pool,
+    /// What it always measures, `duration` aside.
+    pub measures: &'static [(&'static str, Unit)],
+    /// Turns the blocks into a probe; none when there were problems.
+    pub read: fn(&Blocks<'_>, &mut Reader<'_>) -> Option<Box<dyn Probe>>,
+}
+
+/// Runs are limited by what they cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Pool {
+    /// A socket or two.
+    Light,
+    /// A whole browser.
+    Browser,
+}
+
+/// The parts of a check's YAML that its kind reads.
+pub struct Blocks<'n> {
+    /// The kind's own block.
+    pub settings: &'n Node,
+    /// `expect:`
+    pub expect: Option<&'n Node>,
+    /// `measure:`
+    pub measure: Option<&'n Node>,
+    /// `steps:`
+    pub steps: Option<&'n Node>,
+    /// `always:`
+    pub always: Option<&'n Node>,
+    /// Of one attempt.
+    pub attempt_timeout: Duration,
+    /// Of the whole run.
+    pub timeout: Duration,
+    /// Inside one run.
+    pub retry: Retry,
+}
+
+/// How one check measures.
+#[async_trait]
+pub trait Probe: Send + Sync {
+    /// Measures once. Ends by `run.deadline` by itself, with an outcome that says what was
+    /// being waited for; dropping the future frees everything it holds.
+    async fn run(&self, run: &RunContext) -> Outcome;
+
+    /// What it measures beyond its kind's table: names of `measure:` and of named steps,
+    /// with the unit where one is known.
+    fn extra_measures(&self) -> Vec<(String, Option<Unit>)> {
+        Vec::new()
+    }
+
+    /// Bounds that the kind's own blocks set, on named steps.
+    fn extra_thresholds(&self) -> Vec<Threshold> {
+        Vec::new()
+    }
+
+    /// The host that is asked, for the retry budget; empty when there is none.
+    fn target(&self) -> String {
+        String::new()
+    }
+}
+
+/// What one run needs.
+pub struct RunContext {
+    /// The check.
+    pub check: Arc<Check>,
+    /// The run's id.
+    pub id: RunId,
+    /// When it started, for `${now}` and evidence.
+    pub started: Timestamp,
+    /// When it must be over.
+    pub deadline: Instant,
+    /// What all checks share.
+    pub services: Arc<Services>,
+}
+
+/// A check that can be run.
+#[derive(Clone)]
+pub struct Runnable {
+    /// What the core sees.
+    pub check: Arc<Check>,
+    /// How it measures.
+    pub probe: Arc<dyn Probe>,
+    /// Whose permits it needs.
+    pub pool: Pool,
+}
+
+impl std::fmt::Debug for Runnable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Runnable({})", self.check.id)
+    }
+}
+
+/// The kind called `name`.
+#[must_use]
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.name == name).copied()
+}

@@ -1,0 +1,6 @@
+//! What every kind that opens a connection needs: names, addresses, certificates.
+
+pub mod dns;
+pub mod fault;
+pub mod targets;
+pub mod tls;

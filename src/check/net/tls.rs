@@ -1,0 +1,234 @@
+//! TLS for checks: the chain is recorded even when it is refused, and the moment the
+//! handshake begins is noted.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, NamedGroup, SignatureScheme};
+use rustls_platform_verifier::Verifier;
+use tokio::time::Instant;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer;
+
+use crate::model::Timestamp;
+
+/// The platform's trusted roots, loaded when first needed.
+#[derive(Default)]
+pub struct TlsRoots {
+    platform: OnceLock<Result<Arc<dyn ServerCertVerifier>, String>>,
+}
+
+impl TlsRoots {
+    /// The verifier over the platform's roots.
+    ///
+    /// # Errors
+    /// When this machine has no roots at all; in words for people.
+    pub fn platform(&self) -> Result<Arc<dyn ServerCertVerifier>, String> {
+        self.platform
+            .get_or_init(|| {
+                Verifier::new(provider())
+                    .map(|verifier| Arc::new(verifier) as Arc<dyn ServerCertVerifier>)
+                    .map_err(|error| {
+                        format!("this machine has no trusted certificates ({error}); install the package ca-certificates")
+                    })
+            })
+            .clone()
+    }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+/// What one check wants of TLS.
+#[derive(Debug, Clone, Default)]
+pub struct TlsSettings {
+    /// Trusted besides the platform's roots.
+    pub extra_roots: Vec<CertificateDer<'static>>,
+    /// Accept any certificate.
+    pub insecure: bool,
+    /// How we identify ourselves.
+    pub identity: Option<Arc<Identity>>,
+}
+
+/// A client certificate with its key.
+#[derive(Debug)]
+pub struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Identity {
+    /// Reads PEM texts.
+    ///
+    /// # Errors
+    /// When either is not what it should be.
+    pub fn from_pem(chain: &str, key: &str) -> Result<Self, String> {
+        Ok(Self {
+            chain: certificates_from_pem(chain)?,
+            key: PrivateKeyDer::from_pem_slice(key.as_bytes())
+                .map_err(|_| "there is no private key in PEM form in it".to_owned())?,
+        })
+    }
+}
+
+/// Reads certificates in PEM form.
+///
+/// # Errors
+/// When there is none.
+pub fn certificates_from_pem(pem: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    match chain {
+        Ok(chain) if !chain.is_empty() => Ok(chain),
+        _ => Err("there is no certificate in PEM form in it".to_owned()),
+    }
+}
+
+/// What was seen of one connection's TLS.
+#[derive(Debug, Default)]
+pub struct TlsSeen {
+    /// When the handshake began.
+    pub began: Option<Instant>,
+    /// When the first certificate of the chain to expire does so.
+    pub chain_expires: Option<Timestamp>,
+}
+
+/// Shared with the TLS library while a connection is made.
+pub type TlsRecord = Arc<Mutex<TlsSeen>>;
+
+impl TlsSettings {
+    /// A configuration for one run, which writes what it sees into `record`.
+    ///
+    /// # Errors
+    /// When the platform's roots or the client certificate cannot be used.
+    pub fn client_config(&self, roots: &TlsRoots, record: &TlsRecord) -> Result<ClientConfig, String> {
+        let inner: Option<Arc<dyn ServerCertVerifier>> = if self.insecure {
+            None
+        } else if self.extra_roots.is_empty() {
+            Some(roots.platform()?)
+        } else {
+            let verifier = Verifier::new_with_extra_roots(self.extra_roots.clone(), provider())
+                .map_err(|error| format!("the certificates in `ca` cannot be used: {error}"))?;
+            Some(Arc::new(verifier))
+        };
+        let builder = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Recorder {
+                inner,
+                record: Arc::clone(record),
+            }));
+        let mut config = match &self.identity {
+            Some(identity) => builder
+                .with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())
+                .map_err(|error| format!("the client certificate cannot be used: {error}"))?,
+            None => builder.with_no_client_auth(),
+        };
+        config.resumption = Resumption::store(Arc::new(StartMark(Arc::clone(record))));
+        Ok(config)
+    }
+}
+
+/// Records the chain, then leaves the decision to the real verifier.
+#[derive(Debug)]
+struct Recorder {
+    inner: Option<Arc<dyn ServerCertVerifier>>,
+    record: TlsRecord,
+}
+
+impl ServerCertVerifier for Recorder {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let expires = std::iter::once(end_entity)
+            .chain(intermediates)
+            .filter_map(|certificate| expiry(certificate))
+            .min();
+        self.record
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .chain_expires = expires;
+        match &self.inner {
+            Some(inner) => {
+                inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+            }
+            None => Ok(ServerCertVerified::assertion()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        match &self.inner {
+            Some(inner) => inner.verify_tls12_signature(message, certificate, signature),
+            None => Ok(HandshakeSignatureValid::assertion()),
+        }
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        match &self.inner {
+            Some(inner) => inner.verify_tls13_signature(message, certificate, signature),
+            None => Ok(HandshakeSignatureValid::assertion()),
+        }
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        match &self.inner {
+            Some(inner) => inner.supported_verify_schemes(),
+            None => provider().signature_verification_algorithms.supported_schemes(),
+        }
+    }
+}
+
+fn expiry(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let seconds = parsed.validity().not_after.timestamp();
+    Some(Timestamp::from_unix_ms(seconds.saturating_mul(1_000)))
+}
+
+/// A session store that keeps nothing: every check shakes hands as a new visitor does. The
+/// library asks it when a handshake begins, which is the moment that is wanted.
+#[derive(Debug)]
+struct StartMark(TlsRecord);
+
+impl ClientSessionStore for StartMark {
+    fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
+
+    fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.began.get_or_insert_with(Instant::now);
+        None
+    }
+
+    fn set_tls12_session(&self, _: ServerName<'static>, _: Tls12ClientSessionValue) {}
+
+    fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
+        None
+    }
+
+    fn remove_tls12_session(&self, _: &ServerName<'static>) {}
+
+    fn insert_tls13_ticket(&self, _: ServerName<'static>, _: Tls13ClientSessionValue) {}
+
+    fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
+        None
+    }
+}

@@ -1,0 +1,38 @@
+//! What all checks of a process share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::net::dns::Dns;
+use super::net::tls::TlsRoots;
+use super::net::targets::TargetPolicy;
+use super::retry::RetryBudget;
+use crate::browser::Browsers;
+use crate::model::SharedRedactor;
+
+/// What all checks of a process share.
+pub struct Services {
+    /// Names to addresses, each answer for as long as its TTL.
+    pub dns: Dns,
+    /// The platform's trusted roots, loaded once.
+    pub roots: TlsRoots,
+    /// Retries per target host.
+    pub retry_budget: RetryBudget,
+    /// Which addresses may be asked at all.
+    pub targets: Arc<TargetPolicy>,
+    /// Browsers, started when first needed.
+    pub browsers: Browsers,
+    /// The mask over everything that is kept.
+    pub redactor: SharedRedactor,
+    /// Where screenshots and page sources go.
+    pub evidence_dir: PathBuf,
+}
+
+/// `length` random characters of a–z and 0–9.
+#[must_use]
+pub fn random_text(length: usize) -> String {
+    std::iter::repeat_with(fastrand::alphanumeric)
+        .map(|c| c.to_ascii_lowercase())
+        .take(length)
+        .collect()
+}

@@ -1,0 +1,225 @@
+//! What every store must do, run for each of them.
+
+use std::time::Duration;
+
+use super::*;
+use crate::alert::CheckState;
+use crate::model::{Level, Notice, Outcome, Owed, RunId, TransitionKind, Verdict};
+
+struct Opened {
+    store: SqliteStore,
+    _folder: tempfile::TempDir,
+}
+
+async fn opened() -> Opened {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("haetae.db")).await.unwrap();
+    Opened { store, _folder: folder }
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_unix_ms(second * 1_000)
+}
+
+fn check() -> CheckId {
+    CheckId::parse("partners/payment").unwrap()
+}
+
+fn incident(id: &str) -> Incident {
+    Incident {
+        id: IncidentId(id.into()),
+        check: check(),
+        level: Level::Critical,
+        worst: Level::Critical,
+        opened: at(0),
+        resolved: None,
+        headline: "down".into(),
+        heard: std::collections::BTreeMap::new(),
+    }
+}
+
+fn channel(name: &str) -> ChannelName {
+    ChannelName(name.into())
+}
+
+fn owed(id: &str, level: Level, to: &str, group: &str, due: i64) -> Owed {
+    Owed {
+        channel: channel(to),
+        route: "critical".into(),
+        group_key: group.into(),
+        due: at(due),
+        notice: Notice {
+            incident: IncidentId(id.into()),
+            check: check(),
+            name: "Payment".into(),
+            description: None,
+            owner: None,
+            runbook: None,
+            change: Some(TransitionKind::Opened),
+            from: Level::Ok,
+            level,
+            at: at(0),
+            opened: at(0),
+            reasons: Vec::new(),
+            facts: Vec::new(),
+        },
+    }
+}
+
+async fn owe(store: &dyn Store, key: &str, owed: Owed) {
+    let change = Change {
+        transition: None,
+        incident: incident(&owed.notice.incident.0),
+        owed: vec![(key.into(), owed)],
+        silence: None,
+    };
+    let batch = Batch {
+        changes: vec![change],
+        ..Batch::default()
+    };
+    store.record(&batch).await.unwrap();
+}
+
+async fn claim(store: &dyn Store, now: i64) -> Option<Delivery> {
+    store.claim(&channel("slack"), at(now), at(now + 60)).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_is_owed_is_claimed_when_due_and_by_one_only() {
+    let opened = opened().await;
+    let store = &opened.store;
+    owe(store, "d1", owed("i1", Level::Critical, "slack", "g", 5)).await;
+    assert_eq!(claim(store, 4).await, None);
+    let delivery = claim(store, 5).await.unwrap();
+    assert_eq!((delivery.key.as_str(), delivery.notices.len()), ("d1", 1));
+    assert_eq!(claim(store, 6).await, None);
+    store.settle("d1", at(6), &AttemptResult::Sent, None).await.unwrap();
+    assert_eq!(claim(store, 1_000).await, None);
+    assert!(store.has_heard(&channel("slack"), &IncidentId("i1".into())).await.unwrap());
+    assert!(!store.has_heard(&channel("dooray"), &IncidentId("i1".into())).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_lease_that_ran_out_is_claimed_again_under_the_same_key() {
+    let opened = opened().await;
+    let store = &opened.store;
+    owe(store, "d1", owed("i1", Level::Critical, "slack", "g", 0)).await;
+    assert!(claim(store, 1).await.is_some());
+    assert!(claim(store, 60).await.is_none());
+    assert_eq!(claim(store, 61).await.unwrap().key, "d1");
+    assert_eq!(store.release_leases().await.unwrap(), 1);
+    assert_eq!(claim(store, 62).await.unwrap().key, "d1");
+}
+
+#[tokio::test]
+async fn news_of_a_group_joins_until_a_sender_has_touched_it() {
+    let opened = opened().await;
+    let store = &opened.store;
+    owe(store, "d1", owed("i1", Level::Critical, "slack", "g", 9)).await;
+    owe(store, "d2", owed("i2", Level::Critical, "slack", "g", 7)).await;
+    owe(store, "d3", owed("i3", Level::Critical, "slack", "other", 9)).await;
+    let first = claim(store, 7).await.unwrap();
+    assert_eq!((first.key.as_str(), first.notices.len()), ("d1", 2));
+    owe(store, "d4", owed("i4", Level::Critical, "slack", "g", 7)).await;
+    assert_eq!(claim(store, 7).await.unwrap().key, "d4");
+}
+
+#[tokio::test]
+async fn an_incident_is_told_in_order() {
+    let opened = opened().await;
+    let store = &opened.store;
+    owe(store, "d1", owed("i1", Level::Critical, "slack", "g", 0)).await;
+    assert_eq!(claim(store, 0).await.unwrap().key, "d1");
+    owe(store, "d2", owed("i1", Level::Ok, "slack", "g", 0)).await;
+    let retry = AttemptResult::Retry {
+        after: None,
+        why: "503".into(),
+    };
+    store.settle("d1", at(1), &retry, Some(at(100))).await.unwrap();
+    assert_eq!(claim(store, 50).await, None, "the resolve must not overtake");
+    assert_eq!(claim(store, 100).await.unwrap().key, "d1");
+    store.settle("d1", at(101), &AttemptResult::Sent, None).await.unwrap();
+    assert_eq!(claim(store, 101).await.unwrap().key, "d2");
+}
+
+#[tokio::test]
+async fn attempts_and_what_was_said_are_kept() {
+    let opened = opened().await;
+    let store = &opened.store;
+    owe(store, "d1", owed("i1", Level::Critical, "slack", "g", 0)).await;
+    let _ = claim(store, 0).await;
+    let dead = AttemptResult::Dead {
+        why: "404 no_service".into(),
+    };
+    store.settle("d1", at(1), &dead, None).await.unwrap();
+    let rows = store.deliveries(Some(&IncidentId("i1".into())), 10).await.unwrap();
+    assert_eq!((rows[0].status.as_str(), rows[0].attempts), ("dead", 1));
+    assert_eq!(rows[0].last_error.as_deref(), Some("404 no_service"));
+    assert_eq!(store.delivery_counts().await.unwrap(), (0, 1));
+}
+
+#[tokio::test]
+async fn states_and_open_incidents_are_remembered() {
+    let opened = opened().await;
+    let store = &opened.store;
+    owe(store, "d1", owed("i1", Level::Critical, "slack", "g", 0)).await;
+    let batch = Batch {
+        states: vec![(check(), CheckState::default())],
+        runs: vec![RunRecord {
+            run: RunId("r1".into()),
+            check: check(),
+            started: at(1),
+            took: Duration::from_millis(12),
+            outcome: Outcome::seen(),
+            verdict: Verdict::default(),
+        }],
+        late: vec![(check(), at(2))],
+        at: Some(at(2)),
+        ..Batch::default()
+    };
+    store.record(&batch).await.unwrap();
+    let remembered = store.remember(at(0)).await.unwrap();
+    assert_eq!(remembered.states.len(), 1);
+    assert_eq!(remembered.incidents, vec![incident("i1")]);
+    let results = store.results(&check(), 10).await.unwrap();
+    assert_eq!(results.iter().map(|row| row.level.as_str()).collect::<Vec<_>>(), ["late", "ok"]);
+}
+
+#[tokio::test]
+async fn pruning_takes_what_is_old_and_leaves_what_is_open_or_owed() {
+    let opened = opened().await;
+    let store = &opened.store;
+    owe(store, "d1", owed("i1", Level::Critical, "slack", "g", 0)).await;
+    let run = |second| RunRecord {
+        run: RunId("r".into()),
+        check: check(),
+        started: at(second),
+        took: Duration::ZERO,
+        outcome: Outcome::seen(),
+        verdict: Verdict::default(),
+    };
+    let batch = Batch {
+        runs: vec![run(1), run(100)],
+        ..Batch::default()
+    };
+    store.record(&batch).await.unwrap();
+    let horizon = Horizon {
+        results: at(50),
+        incidents: at(1_000),
+    };
+    assert_eq!(store.prune(horizon).await.unwrap(), 1);
+    assert_eq!(store.results(&check(), 10).await.unwrap().len(), 1);
+    assert_eq!(store.incidents(true, 10).await.unwrap().len(), 1);
+    assert!(claim(store, 0).await.is_some());
+}
+
+#[tokio::test]
+async fn everything_survives_a_new_opening() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("haetae.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    owe(&store, "d1", owed("i1", Level::Critical, "slack", "g", 0)).await;
+    // Not closed: as after a crash.
+    let again = SqliteStore::open(&path).await.unwrap();
+    assert_eq!(claim(&again, 0).await.unwrap().key, "d1");
+}
