@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::merge::flatten;
 use crate::browser::{BrowserSettings, DriverCommand};
 use crate::check::net::targets::{Network, TargetPolicy};
 use crate::decode::{Fields, Key, Node, Problem, Reader, Shape, Spec};
@@ -119,6 +120,17 @@ pub struct Settings {
     pub deny_literal_secrets: bool,
     /// For `${vars.name}`.
     pub vars: Vec<(String, Text)>,
+    /// Where what was written stands: key down to the value, `haetae.yaml:3`.
+    origins: Vec<(String, String)>,
+}
+
+impl Settings {
+    /// Where a value is written, or `built in`.
+    #[must_use]
+    pub fn origin(&self, key: &str) -> String {
+        let written = self.origins.iter().find(|(known, _)| known == key);
+        written.map_or_else(|| "built in".to_owned(), |(_, place)| place.clone())
+    }
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -138,6 +150,7 @@ impl Default for Settings {
             },
             deny_literal_secrets: true,
             vars: Vec::new(),
+            origins: Vec::new(),
         }
     }
 }
@@ -152,7 +165,10 @@ fn usual_denials() -> Vec<Network> {
 
 /// Reads the file, and hands out its `defaults:` for the checks.
 pub fn read(root: &Node, reader: &mut Reader<'_>) -> (Settings, Option<Node>) {
-    let mut settings = Settings::default();
+    let mut settings = Settings {
+        origins: flatten(root).into_iter().map(|row| (row.key, row.origin)).collect(),
+        ..Settings::default()
+    };
     let Some(fields) = Fields::open(root, &SETTINGS, reader) else {
         return (settings, None);
     };

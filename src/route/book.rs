@@ -287,6 +287,30 @@ impl Book {
         tellings.into_values().collect()
     }
 
+    /// Ends an incident whose check is no longer watched. Nobody is told.
+    pub fn close(&mut self, transition: &Transition) -> Telling {
+        let incident = self.after(transition);
+        self.forget(&incident.id);
+        self.incidents.insert(incident.id.clone(), incident.clone());
+        Telling {
+            incident,
+            owed: Vec::new(),
+            silence: Some(Silence::NoLongerWatched),
+        }
+    }
+
+    /// Plans reminders anew under other routes.
+    pub fn reroute<'c>(&mut self, routes: &[Route], check_of: impl Fn(&CheckId) -> Option<&'c Check>) {
+        self.reminders.clear();
+        self.reminders_of.clear();
+        let open: Vec<Incident> = self.open().cloned().collect();
+        for incident in open {
+            if let Some(check) = check_of(&incident.check) {
+                self.remind(&incident, check, routes);
+            }
+        }
+    }
+
     /// Drops resolved incidents that can no longer reopen.
     pub fn prune(&mut self, resolved_before: Timestamp) {
         self.incidents

@@ -54,6 +54,8 @@ pub enum Order {
     Checks(Vec<Runnable>),
     /// Look again at a check sooner than planned.
     Recheck(CheckId, Duration),
+    /// Start nothing more, and end.
+    Stop,
 }
 
 /// What the runner tells.
@@ -149,14 +151,14 @@ impl Runner {
         (runner, receiver)
     }
 
-    /// Runs until the orders end; then lets what runs finish within the limit.
+    /// Runs until it is told to stop; then lets what runs finish within the limit.
     pub async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
         loop {
             let wake = self.wake_time();
             tokio::select! {
                 order = orders.recv() => match order {
+                    None | Some(Order::Stop) => break,
                     Some(order) => self.obey(order),
-                    None => break,
                 },
                 Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => self.finish(done).await,
                 () = sleep_until(wake) => {}
@@ -185,6 +187,7 @@ impl Runner {
                 let at = self.now() + after;
                 self.plan.sooner(&id, at);
             }
+            Order::Stop => {}
         }
     }
 

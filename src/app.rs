@@ -1,0 +1,291 @@
+//! The composition root: a project → a running haetae. The only file that knows every room.
+
+use std::fs::File;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::{self, ApiParts};
+use crate::browser::{Browsers, clean_leftovers};
+use crate::check::net::dns::Dns;
+use crate::check::net::tls::TlsRoots;
+use crate::check::retry::RetryBudget;
+use crate::check::{Runnable, Services};
+use crate::clock::wall_now;
+use crate::config::{LoadOptions, Project};
+use crate::housekeeping::{self, Housekeeping};
+use crate::model::SharedRedactor;
+use crate::notify::{Outbox, OutboxOptions, Transport};
+use crate::recorder::{Recorder, RecorderParts, remembered_since};
+use crate::reload::Reloader;
+use crate::schedule::{Order, Runner, RunnerOptions};
+use crate::status::Status;
+use crate::store::{SqliteStore, Store, StoreError};
+
+/// Sending that is under way may go on this long at shutdown.
+const OUTBOX_LIMIT: Duration = Duration::from_secs(12);
+
+/// What `serve` decides.
+pub struct AppOptions {
+    /// How the project is loaded, now and at every reload.
+    pub load: LoadOptions,
+    /// Where API and pages are served; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// The store's URL.
+    pub store_url: String,
+    /// The mask over everything that leaves the process.
+    pub redactor: SharedRedactor,
+    /// How much runs at once.
+    pub runner: RunnerOptions,
+    /// Reload when a file changes.
+    pub watch_files: bool,
+}
+
+/// Why haetae cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another one serves from this store.
+    #[error("another haetae serves from {0} already; end it, or use another store")]
+    Locked(PathBuf),
+    /// The lock file cannot be used.
+    #[error("{path} cannot be used: {why}")]
+    Lock {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        why: io::Error,
+    },
+    /// The store does not open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The address is taken, or not ours.
+    #[error("{address} cannot be listened on: {why}")]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// What the system says.
+        why: io::Error,
+    },
+    /// Messages could not be sent.
+    #[error("{0}")]
+    Transport(String),
+    /// Calendar work could not be planned.
+    #[error("{0}")]
+    Housekeeping(String),
+}
+
+/// A running haetae.
+pub struct App {
+    address: SocketAddr,
+    store: Arc<dyn Store>,
+    outbox: Arc<Outbox>,
+    stop_api: CancellationToken,
+    stop_reloads: CancellationToken,
+    api: JoinHandle<()>,
+    reloader: JoinHandle<()>,
+    runner: JoinHandle<()>,
+    recorder: JoinHandle<()>,
+    housekeeping: Housekeeping,
+    orders: mpsc::Sender<Order>,
+    _lock: File,
+}
+
+impl App {
+    /// Starts everything: what was owed is sent, checks begin at their phase.
+    ///
+    /// # Errors
+    /// What keeps it from starting, in words for people.
+    pub async fn start(project: Project, options: AppOptions) -> Result<Self, StartError> {
+        let path = store_path(&options.store_url, &options.load.root);
+        let lock = lock(&path)?;
+        let leftovers = clean_leftovers();
+        if leftovers > 0 {
+            tracing::info!(folders = leftovers, "browsers left behind by a killed haetae were cleaned up");
+        }
+        options.redactor.learn(&project.secrets);
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path).await?);
+        let listener = TcpListener::bind(options.listen).await.map_err(|why| StartError::Listen {
+            address: options.listen,
+            why,
+        })?;
+        let address = listener.local_addr().unwrap_or(options.listen);
+        project.settings.targets.deny_own_port(address.port());
+        let services = services(&project, &path, &options.redactor);
+        let transport = Transport::new(&services.roots).map_err(StartError::Transport)?;
+
+        // Whoever had these leases is gone: the lock is ours.
+        store.release_leases().await?;
+        let remembered = store.remember(remembered_since(wall_now())).await?;
+        let public_url = project.settings.public_url.clone();
+        let outbox = Arc::new(Outbox::new(OutboxOptions {
+            store: Arc::clone(&store),
+            transport: Arc::new(transport),
+            redactor: options.redactor.clone(),
+            public_url: Some(public_url.unwrap_or_else(|| format!("http://{address}"))),
+        }));
+        outbox.serve(&project.channels);
+
+        let status = Arc::new(Status::default());
+        let runner_options = RunnerOptions {
+            browsers_at_once: project.settings.browsers.at_once,
+            ..options.runner
+        };
+        let (runner, reports) = Runner::new(Arc::clone(&services), runner_options);
+        let (orders, order_queue) = mpsc::channel(64);
+        let retention = project.settings.retention;
+        let (project_in_use, project_seen) = watch::channel(Arc::new(project));
+        let recorder = Recorder::new(
+            RecorderParts {
+                store: Arc::clone(&store),
+                outbox: Arc::clone(&outbox),
+                status: Arc::clone(&status),
+                orders: orders.clone(),
+                project: project_seen.clone(),
+            },
+            remembered,
+        );
+        let recorder = tokio::spawn(recorder.run(reports));
+        let runner = tokio::spawn(runner.run(order_queue));
+        let enabled = enabled_checks(&project_seen.borrow());
+        let _ = orders.send(Order::Checks(enabled)).await;
+
+        let reload_wanted = Arc::new(Notify::new());
+        let (stop_api, stop_reloads) = (CancellationToken::new(), CancellationToken::new());
+        let reloader = tokio::spawn(
+            Reloader {
+                load: options.load.clone(),
+                project: project_in_use,
+                orders: orders.clone(),
+                outbox: Arc::clone(&outbox),
+                status: Arc::clone(&status),
+                redactor: options.redactor.clone(),
+                wanted: Arc::clone(&reload_wanted),
+                watch_files: options.watch_files,
+            }
+            .run(stop_reloads.clone()),
+        );
+        let housekeeping = housekeeping::start(Arc::clone(&store), retention, services.evidence_dir.clone())
+            .await
+            .map_err(StartError::Housekeeping)?;
+        let api = api::serve(
+            listener,
+            ApiParts {
+                store: Arc::clone(&store),
+                status,
+                project: project_seen,
+                reload_wanted,
+                evidence_dir: services.evidence_dir.clone(),
+                started: wall_now(),
+            },
+            stop_api.clone(),
+        );
+        Ok(Self {
+            address,
+            store,
+            outbox,
+            stop_api,
+            stop_reloads,
+            api: tokio::spawn(api),
+            reloader,
+            runner,
+            recorder,
+            housekeeping,
+            orders,
+            _lock: lock,
+        })
+    }
+
+    /// Where API and pages are.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where everything is kept, for tests and tools.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Runs until `shutdown`, then ends in order: no new runs, running ones finish or are
+    /// abandoned within their bound, what they mean is written, what is being sent is sent.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        shutdown.await;
+        tracing::info!("shutting down");
+        self.stop_reloads.cancel();
+        let _ = self.reloader.await;
+        // The recorder ends when the runner's reports do.
+        let _ = self.orders.send(Order::Stop).await;
+        let _ = self.runner.await;
+        let _ = self.recorder.await;
+        self.outbox.shut_down(OUTBOX_LIMIT).await;
+        self.housekeeping.stop().await;
+        self.stop_api.cancel();
+        let _ = self.api.await;
+        self.store.close().await;
+    }
+}
+
+/// What all checks share, for `serve` and for `run`.
+#[must_use]
+pub fn services(project: &Project, store_path: &Path, redactor: &SharedRedactor) -> Arc<Services> {
+    let evidence_dir = store_path.parent().unwrap_or(Path::new(".")).join("evidence");
+    services_with_evidence(project, evidence_dir, redactor)
+}
+
+/// The same, with evidence in a folder of its own.
+#[must_use]
+pub fn services_with_evidence(project: &Project, evidence_dir: PathBuf, redactor: &SharedRedactor) -> Arc<Services> {
+    let targets = Arc::clone(&project.settings.targets);
+    Arc::new(Services {
+        dns: Dns::from_system(),
+        roots: TlsRoots::default(),
+        retry_budget: RetryBudget::default(),
+        browsers: Browsers::new(project.settings.browsers.clone(), Arc::clone(&targets)),
+        targets,
+        redactor: redactor.clone(),
+        evidence_dir: std::path::absolute(&evidence_dir).unwrap_or(evidence_dir),
+    })
+}
+
+/// The checks that run.
+#[must_use]
+pub fn enabled_checks(project: &Project) -> Vec<Runnable> {
+    project
+        .checks
+        .values()
+        .filter(|runnable| runnable.check.enabled)
+        .cloned()
+        .collect()
+}
+
+/// The SQLite file that a store's URL names; a relative one lies in the project folder.
+#[must_use]
+pub fn store_path(url: &str, root: &Path) -> PathBuf {
+    root.join(url.strip_prefix("sqlite://").unwrap_or(url))
+}
+
+/// One serving process per store.
+fn lock(store: &Path) -> Result<File, StartError> {
+    let path = store.with_extension("lock");
+    let failed = |why| StartError::Lock {
+        path: path.clone(),
+        why,
+    };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let file = File::create(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StartError::Locked(store.to_path_buf())),
+        Err(std::fs::TryLockError::Error(why)) => Err(failed(why)),
+    }
+}

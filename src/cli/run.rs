@@ -1,0 +1,319 @@
+//! `haetae run`: one run now, without a server and without a database.
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::{Context, Exit, use_colours};
+use crate::app::services_with_evidence;
+use crate::check::{Pool, Runnable, Services};
+use crate::clock::wall_now;
+use crate::config::Project;
+use crate::decode::{Problem, SecretMode, Severity, nearest};
+use crate::judge::judge;
+use crate::model::{CheckId, Level, Reason, RunRecord, Selector, format_duration};
+use crate::report::{Judged, junit::junit, worst};
+use crate::schedule::{Finished, Job, run_once};
+
+/// Light checks that run at once.
+const LIGHT_AT_ONCE: usize = 64;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  haetae run                                     every enabled check\n  haetae run partners/payment shop/              one check\n  haetae run 'partners/**' tag:money --fail-on warning\n  haetae run tag:smoke --junit target/haetae.xml --artifacts target/haetae\n\nIt judges the single run: fail_after, flapping and maintenance play no part, and nobody is alerted.\nExit codes: 0 fine, 1 warning (with --fail-on warning), 2 critical, 3 could not be measured.")]
+pub struct RunArgs {
+    /// Ids, globs, tag:x, group:x; none = all enabled
+    selectors: Vec<String>,
+    /// From which level on the run has failed
+    #[arg(long, value_enum, default_value = "critical")]
+    fail_on: FailOn,
+    /// Write a JUnit report
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write everything as JSON; - is stdout
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Where screenshots and page sources go
+    #[arg(long, value_name = "DIR", default_value = "haetae-artifacts")]
+    artifacts: PathBuf,
+    /// A value for ${vars.NAME}
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = super::parse_var)]
+    vars: Vec<(String, String)>,
+    /// Show the browser's window
+    #[arg(long)]
+    headed: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    Warning,
+    Critical,
+}
+
+impl FailOn {
+    fn level(self) -> Level {
+        match self {
+            Self::Warning => Level::Warning,
+            Self::Critical => Level::Critical,
+        }
+    }
+}
+
+/// Runs the chosen checks once each, and reports.
+pub async fn run(context: &Context, args: RunArgs) -> Exit {
+    let mut project = context.load(SecretMode::Ask, args.vars.clone());
+    let chosen = match choose(&project, &args.selectors) {
+        Ok(chosen) => chosen,
+        Err(message) => {
+            // The file of the check that was named may be what is broken.
+            let broken: Vec<&Problem> = project.errors().filter(|problem| problem.severity == Severity::Error).collect();
+            if !broken.is_empty() {
+                context.print_problems(broken);
+                return Exit::Configuration;
+            }
+            eprintln!("{message}");
+            return Exit::Usage;
+        }
+    };
+    let in_the_way = standing_in_the_way(&project, &chosen);
+    if !in_the_way.is_empty() {
+        context.print_problems(in_the_way);
+        return Exit::Configuration;
+    }
+    project.settings.browsers.headed = args.headed;
+    let services = services_with_evidence(&project, args.artifacts.clone(), &context.redactor);
+    let (runs, ended) = run_all(&chosen, &services, project.settings.browsers.at_once).await;
+    services.browsers.shut_down().await;
+    if let Err(exit) = write_reports(&args, &runs) {
+        return exit;
+    }
+    print_summary(&runs, chosen.len());
+    ended.unwrap_or_else(|| Exit::of_worst(worst(&runs), args.fail_on.level()))
+}
+
+/// The checks that the selectors mean. Patterns mean enabled ones; a name means its check
+/// even when it is disabled.
+fn choose(project: &Project, selectors: &[String]) -> Result<Vec<Runnable>, String> {
+    if selectors.is_empty() {
+        let all: Vec<Runnable> = crate::app::enabled_checks(project);
+        return if all.is_empty() { Err("there are no enabled checks to run".into()) } else { Ok(all) };
+    }
+    let mut chosen: BTreeMap<CheckId, Runnable> = BTreeMap::new();
+    for text in selectors {
+        let selector = Selector::parse(text);
+        let before = chosen.len();
+        let mut matched = false;
+        for (id, runnable) in &project.checks {
+            let check = &runnable.check;
+            if selector.names(id) || (check.enabled && selector.matches(id, &check.tags)) {
+                matched = true;
+                chosen.insert(id.clone(), runnable.clone());
+            }
+        }
+        if !matched && chosen.len() == before {
+            let near = nearest(text, project.checks.keys().map(CheckId::as_str));
+            return Err(match near {
+                Some(near) => format!("`{text}` matches no check; did you mean `{near}`?"),
+                None => format!("`{text}` matches no enabled check; `haetae list` shows them all"),
+            });
+        }
+    }
+    Ok(chosen.into_values().collect())
+}
+
+/// Errors anywhere keep a run from starting. A value that is missing does so only where a
+/// chosen check needs it: a pipeline need not know the secrets of all others, nor webhooks.
+fn standing_in_the_way<'p>(project: &'p Project, chosen: &[Runnable]) -> Vec<&'p Problem> {
+    let is_chosen = |id: &CheckId| chosen.iter().any(|runnable| runnable.check.id == *id);
+    project
+        .problems
+        .iter()
+        .filter(|problem| match problem.severity {
+            Severity::Error => true,
+            Severity::Missing => problem.check.as_ref().is_some_and(is_chosen),
+            Severity::Warning => false,
+        })
+        .collect()
+}
+
+/// Runs everything with bounded concurrency; ends early on SIGINT or SIGTERM with what is
+/// done by then.
+async fn run_all(chosen: &[Runnable], services: &Arc<Services>, browsers_at_once: usize) -> (Vec<Judged>, Option<Exit>) {
+    let light = Arc::new(Semaphore::new(LIGHT_AT_ONCE));
+    let browsers = Arc::new(Semaphore::new(browsers_at_once.max(1)));
+    let mut tasks: JoinSet<Option<Finished>> = JoinSet::new();
+    for runnable in chosen {
+        let permits = match runnable.pool {
+            Pool::Light => Arc::clone(&light),
+            Pool::Browser => Arc::clone(&browsers),
+        };
+        let (runnable, services) = (runnable.clone(), Arc::clone(services));
+        tasks.spawn(async move {
+            let _permit = permits.acquire_owned().await.ok()?;
+            let job = Job {
+                runnable,
+                due: wall_now(),
+            };
+            Some(run_once(job, services).await)
+        });
+    }
+    let mut runs = Vec::new();
+    let mut progress = Progress::new(chosen.len());
+    let (mut interrupt, mut terminate) = match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+        (Ok(interrupt), Ok(terminate)) => (interrupt, terminate),
+        _ => return (runs, Some(Exit::Internal)),
+    };
+    let ended = loop {
+        tokio::select! {
+            done = tasks.join_next() => match done {
+                None => break None,
+                Some(Ok(Some(finished))) => {
+                    let judged = judged(finished);
+                    progress.tell(&judged);
+                    runs.push(judged);
+                }
+                Some(_) => {}
+            },
+            _ = interrupt.recv() => break Some(Exit::Interrupted),
+            _ = terminate.recv() => break Some(Exit::Terminated),
+        }
+    };
+    progress.finish();
+    tasks.shutdown().await;
+    runs.sort_by(|a, b| a.record.check.cmp(&b.record.check));
+    (runs, ended)
+}
+
+fn judged(finished: Finished) -> Judged {
+    let check = finished.job.runnable.check;
+    let verdict = judge(&finished.outcome, &check.thresholds);
+    Judged {
+        name: check.name.clone(),
+        record: RunRecord {
+            run: finished.run,
+            check: check.id.clone(),
+            started: finished.started,
+            took: finished.took,
+            outcome: finished.outcome,
+            verdict,
+        },
+    }
+}
+
+/// A line per check that is done, and on a terminal how many are.
+struct Progress {
+    total: usize,
+    done: usize,
+    live: bool,
+    colours: bool,
+}
+
+impl Progress {
+    fn new(total: usize) -> Self {
+        Self {
+            total,
+            done: 0,
+            live: io::stderr().is_terminal(),
+            colours: use_colours(&io::stdout()),
+        }
+    }
+
+    fn tell(&mut self, run: &Judged) {
+        self.done += 1;
+        self.clear();
+        let verdict = &run.record.verdict;
+        let took = format_duration(run.record.took);
+        let flaky = if run.record.is_flaky() { "  (flaky: passed on a retry)" } else { "" };
+        println!("{} {}  {took}{flaky}", self.word(verdict.level), run.record.check);
+        for (level, reason) in &verdict.reasons {
+            println!("         {level}: {reason}");
+            if let Reason::Broken { detail, .. } = reason {
+                for line in detail.lines() {
+                    println!("           {line}");
+                }
+            }
+        }
+        for file in &run.record.outcome.evidence.files {
+            println!("         {}: {}", file.what, file.path.display());
+        }
+        for remark in &run.record.outcome.remarks {
+            println!("         remark: {remark}");
+        }
+        if self.live && self.done < self.total {
+            eprint!("{} of {} done", self.done, self.total);
+            let _ = io::stderr().flush();
+        }
+    }
+
+    fn word(&self, level: Level) -> String {
+        let word = format!("{:<8}", level.as_str());
+        let paint = match level {
+            Level::Ok => "32",
+            Level::Warning => "33",
+            Level::Unknown => "35",
+            Level::Critical => "31",
+        };
+        if self.colours { format!("\x1b[{paint}m{word}\x1b[0m") } else { word }
+    }
+
+    fn clear(&self) {
+        if self.live {
+            eprint!("\r\x1b[K");
+        }
+    }
+
+    fn finish(&self) {
+        self.clear();
+    }
+}
+
+fn print_summary(runs: &[Judged], chosen: usize) {
+    let count = |level: Level| runs.iter().filter(|run| run.record.verdict.level == level).count();
+    let parts: Vec<String> = Level::ALL
+        .into_iter()
+        .map(|level| (level, count(level)))
+        .filter(|(_, count)| *count > 0)
+        .map(|(level, count)| format!("{count} {level}"))
+        .collect();
+    let cut = if runs.len() < chosen { format!("; {} not run", chosen - runs.len()) } else { String::new() };
+    println!("{} run: {}{cut}", runs.len(), parts.join(", "));
+}
+
+fn write_reports(args: &RunArgs, runs: &[Judged]) -> Result<(), Exit> {
+    let failed = |path: &Path, error: &dyn std::fmt::Display| {
+        eprintln!("{} cannot be written: {error}", path.display());
+        Exit::Internal
+    };
+    if let Some(path) = &args.junit {
+        let xml = junit(runs, args.fail_on.level()).map_err(|error| failed(path, &error))?;
+        write_by_rename(path, xml.as_bytes()).map_err(|error| failed(path, &error))?;
+    }
+    if let Some(path) = &args.json {
+        let rows: Vec<_> = runs.iter().map(|run| json!({ "name": run.name, "run": run.record })).collect();
+        let text = format!("{:#}\n", json!({ "worst": worst(runs), "runs": rows }));
+        if path.as_os_str() == "-" {
+            print!("{text}");
+        } else {
+            write_by_rename(path, text.as_bytes()).map_err(|error| failed(path, &error))?;
+        }
+    }
+    Ok(())
+}
+
+/// A reader never sees half a file.
+fn write_by_rename(path: &Path, content: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".part");
+    let part = path.with_file_name(name);
+    std::fs::write(&part, content)?;
+    std::fs::rename(&part, path)
+}

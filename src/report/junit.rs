@@ -1,0 +1,178 @@
+//! JUnit XML as Jenkins reads it: a suite per group, a case per check.
+//!
+//! Source of the form: the xUnit plugin's junit-10.xsd. No properties inside a test case,
+//! `time` with at most three decimals, characters that XML 1.0 forbids left out.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use super::Judged;
+use crate::model::{Level, Reason, StepResult, format_duration};
+
+/// The whole file. Failure is a level at or above `fail_on`, error is unknown; warnings below
+/// it stand in `system-out`.
+///
+/// # Errors
+/// When the XML cannot be written.
+pub fn junit(runs: &[Judged], fail_on: Level) -> Result<String, String> {
+    let mut report = Report::new("haetae");
+    let mut groups: BTreeMap<&str, Vec<&Judged>> = BTreeMap::new();
+    for run in runs {
+        groups.entry(run.record.check.group()).or_default().push(run);
+    }
+    for (group, runs) in groups {
+        let mut suite = TestSuite::new(if group.is_empty() { "checks" } else { group });
+        suite.set_time(runs.iter().map(|run| super::took(run)).sum());
+        let flaky: Vec<&str> = runs
+            .iter()
+            .filter(|run| run.record.is_flaky())
+            .map(|run| run.record.check.as_str())
+            .collect();
+        if !flaky.is_empty() {
+            suite.add_property(("flaky", flaky.join(" ").as_str()));
+        }
+        for run in runs {
+            suite.add_test_case(case(run, fail_on));
+        }
+        report.add_test_suite(suite);
+    }
+    report.to_string().map_err(|error| error.to_string())
+}
+
+fn case(run: &Judged, fail_on: Level) -> TestCase {
+    let verdict = &run.record.verdict;
+    let kind = match verdict.level {
+        Level::Unknown => Some((NonSuccessKind::Error, "unknown")),
+        Level::Critical => Some((NonSuccessKind::Failure, "critical")),
+        Level::Warning if fail_on == Level::Warning => Some((NonSuccessKind::Failure, "warning")),
+        Level::Warning | Level::Ok => None,
+    };
+    let status = match kind {
+        None => TestCaseStatus::success(),
+        Some((kind, level)) => {
+            let mut status = TestCaseStatus::non_success(kind);
+            status.set_message(verdict.headline()).set_type(level);
+            status.set_description(details(run));
+            status
+        }
+    };
+    let id = run.record.check.as_str();
+    let name = id.rsplit('/').next().unwrap_or(id);
+    let class = run.record.check.group().replace('/', ".");
+    let mut case = TestCase::new(name, status);
+    case.set_classname(if class.is_empty() { "checks".to_owned() } else { class });
+    case.set_time(super::took(run));
+    let out = output(run);
+    if !out.is_empty() {
+        case.set_system_out(out);
+    }
+    case
+}
+
+/// Every reason, with what helps to mend it.
+fn details(run: &Judged) -> String {
+    let mut lines = vec![run.name.clone()];
+    for (level, reason) in &run.record.verdict.reasons {
+        lines.push(format!("{level}: {reason}"));
+        if let Reason::Broken { detail, .. } = reason {
+            lines.extend(detail.lines().map(|line| format!("  {line}")));
+        }
+    }
+    lines.extend(run.record.outcome.evidence.excerpt.clone());
+    lines.join("\n")
+}
+
+/// What Jenkins shows as output: warnings, steps, and the screenshots as attachments.
+fn output(run: &Judged) -> String {
+    let outcome = &run.record.outcome;
+    let mut lines = Vec::new();
+    if run.record.verdict.level == Level::Warning {
+        lines.push(details(run));
+    }
+    for step in &outcome.evidence.steps {
+        let result = match &step.result {
+            StepResult::Done => format_duration(std::time::Duration::from_millis(step.took_ms)),
+            StepResult::Skipped(why) => format!("skipped: {why}"),
+            StepResult::Failed(why) => format!("FAILED: {why}"),
+        };
+        lines.push(format!("{}  ({}, {result})", step.step, step.place));
+    }
+    lines.extend(outcome.remarks.iter().map(|remark| format!("remark: {remark}")));
+    for file in &outcome.evidence.files {
+        let path = std::path::absolute(&file.path).unwrap_or_else(|_| file.path.clone());
+        lines.push(attachment(&path));
+    }
+    lines.join("\n")
+}
+
+/// Jenkins' attachments plugin wants this alone on its line.
+fn attachment(path: &Path) -> String {
+    format!("[[ATTACHMENT|{}]]", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    use crate::model::{Broken, CheckId, Outcome, RunId, RunRecord, Timestamp, Verdict};
+
+    fn run(id: &str, level: Level, what: &str) -> Judged {
+        let mut outcome = Outcome::seen();
+        let mut verdict = Verdict::default();
+        if level != Level::Ok {
+            outcome.broken.push(Broken {
+                level,
+                what: what.into(),
+                detail: "line 1\nline 2".into(),
+            });
+            verdict = crate::judge::judge(&outcome, &[]);
+            verdict.level = level;
+        }
+        Judged {
+            record: RunRecord {
+                run: RunId("r".into()),
+                check: CheckId::parse(id).unwrap(),
+                started: Timestamp::from_unix_ms(0),
+                took: Duration::from_micros(1_234_567),
+                outcome,
+                verdict,
+            },
+            name: id.into(),
+        }
+    }
+
+    #[test]
+    fn another_parser_reads_back_what_was_said() {
+        let hostile = "expected \"a\" & <b> ]]> '결제' 🔥 \u{1}\u{8}\u{FFFE} end";
+        let runs = [
+            run("shop/buy", Level::Critical, hostile),
+            run("shop/look", Level::Ok, ""),
+            run("shop/slow", Level::Warning, "slow"),
+            run("mail", Level::Unknown, "no browser"),
+        ];
+        let xml = junit(&runs, Level::Critical).unwrap();
+        let document = roxmltree::Document::parse(&xml).unwrap();
+        let suites: Vec<_> = document.descendants().filter(|node| node.has_tag_name("testsuite")).collect();
+        assert_eq!(suites.len(), 2);
+        assert_eq!(suites[1].attribute("failures"), Some("1"));
+        assert_eq!(suites[0].attribute("errors"), Some("1"));
+        let failure = document.descendants().find(|node| node.has_tag_name("failure")).unwrap();
+        let message = failure.attribute("message").unwrap();
+        assert!(message.starts_with("expected \"a\" & <b> ]]> '결제' 🔥"), "{message}");
+        assert!(message.ends_with(" end") && !message.contains('\u{1}'));
+        assert!(failure.text().unwrap().contains("line 2"));
+        let case = failure.parent().unwrap();
+        assert_eq!(case.attribute("time"), Some("1.235"));
+    }
+
+    #[test]
+    fn warnings_are_failures_only_when_asked() {
+        let runs = [run("a", Level::Warning, "slow")];
+        assert!(!junit(&runs, Level::Critical).unwrap().contains("<failure"));
+        assert!(junit(&runs, Level::Warning).unwrap().contains("<failure"));
+        assert!(junit(&runs, Level::Critical).unwrap().contains("slow"));
+    }
+}

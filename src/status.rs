@@ -1,0 +1,153 @@
+//! What is known right now, for pages and metrics. Nothing decides by it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::alert::CheckState;
+use crate::model::{CheckId, Level, Quantity, RunRecord, Timestamp};
+
+/// A check as it stands.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct CheckStatus {
+    /// The level that is believed.
+    pub level: Level,
+    /// The level of the last run.
+    pub last_level: Option<Level>,
+    /// When the last run started.
+    pub last_run: Option<Timestamp>,
+    /// How long it took, in milliseconds.
+    pub last_took_ms: u64,
+    /// Its worst reason.
+    pub headline: String,
+    /// What it measured.
+    pub measured: BTreeMap<String, Quantity>,
+    /// Runs since the start.
+    pub runs: u64,
+    /// Of them, passed only on a retry.
+    pub flaky: u64,
+    /// Due times missed since the start.
+    pub late: u64,
+}
+
+/// Numbers about haetae itself since its start.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Totals {
+    /// Runs that are over.
+    pub runs: u64,
+    /// Due times missed.
+    pub late: u64,
+    /// How late runs started: counts up to each of [`LATENESS_BOUNDS_MS`], and beyond.
+    pub lateness: [u64; LATENESS_BOUNDS_MS.len() + 1],
+    /// The sum of all latenesses, in milliseconds.
+    pub lateness_sum_ms: f64,
+    /// Incidents opened.
+    pub incidents_opened: u64,
+    /// Times the store could not be written.
+    pub store_failures: u64,
+}
+
+/// Upper bounds of the lateness histogram, in milliseconds.
+pub const LATENESS_BOUNDS_MS: [u64; 8] = [1, 5, 10, 25, 50, 100, 500, 1_000];
+
+/// How the last reload went.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ReloadStatus {
+    /// When it was tried.
+    pub at: Option<Timestamp>,
+    /// What is wrong with the files as they are now; empty when they are in use.
+    pub problems: Vec<String>,
+}
+
+/// Shared by who writes it (recorder, reloader) and who shows it.
+#[derive(Default)]
+pub struct Status {
+    checks: RwLock<HashMap<CheckId, CheckStatus>>,
+    totals: RwLock<Totals>,
+    reload: RwLock<ReloadStatus>,
+}
+
+impl Status {
+    /// A check as it stands; nothing is known of one that has not run.
+    #[must_use]
+    pub fn check(&self, id: &CheckId) -> CheckStatus {
+        let checks = self.checks.read().unwrap_or_else(PoisonError::into_inner);
+        checks.get(id).cloned().unwrap_or_default()
+    }
+
+    /// Numbers about haetae itself.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.totals.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How the last reload went.
+    #[must_use]
+    pub fn reload(&self) -> ReloadStatus {
+        self.reload.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes how a reload went.
+    pub fn note_reload(&self, at: Timestamp, problems: Vec<String>) {
+        *self.reload.write().unwrap_or_else(PoisonError::into_inner) = ReloadStatus { at: Some(at), problems };
+    }
+
+    /// Notes what is believed of a check before its first run.
+    pub fn note_level(&self, id: &CheckId, level: Level) {
+        let mut checks = self.checks.write().unwrap_or_else(PoisonError::into_inner);
+        checks.entry(id.clone()).or_default().level = level;
+    }
+
+    /// Notes a run.
+    pub fn note_run(&self, run: &RunRecord, state: &CheckState, lateness: Duration) {
+        {
+            let mut checks = self.checks.write().unwrap_or_else(PoisonError::into_inner);
+            let status = checks.entry(run.check.clone()).or_default();
+            status.level = state.level();
+            status.last_level = Some(run.verdict.level);
+            status.last_run = Some(run.started);
+            status.last_took_ms = u64::try_from(run.took.as_millis()).unwrap_or(u64::MAX);
+            status.headline = run.verdict.headline();
+            status.measured.clone_from(&run.outcome.measurements);
+            status.runs += 1;
+            status.flaky += u64::from(run.is_flaky());
+        }
+        let mut totals = self.totals.write().unwrap_or_else(PoisonError::into_inner);
+        totals.runs += 1;
+        let lateness_ms = lateness.as_secs_f64() * 1_000.0;
+        totals.lateness_sum_ms += lateness_ms;
+        let bucket = LATENESS_BOUNDS_MS
+            .iter()
+            .position(|bound| lateness_ms <= *bound as f64)
+            .unwrap_or(LATENESS_BOUNDS_MS.len());
+        totals.lateness[bucket] += 1;
+    }
+
+    /// Notes a due time that was missed.
+    pub fn note_late(&self, id: &CheckId) {
+        let mut checks = self.checks.write().unwrap_or_else(PoisonError::into_inner);
+        checks.entry(id.clone()).or_default().late += 1;
+        drop(checks);
+        self.totals.write().unwrap_or_else(PoisonError::into_inner).late += 1;
+    }
+
+    /// Notes that an incident opened.
+    pub fn note_incident(&self) {
+        self.totals.write().unwrap_or_else(PoisonError::into_inner).incidents_opened += 1;
+    }
+
+    /// Notes that the store could not be written.
+    pub fn note_store_failure(&self) {
+        self.totals.write().unwrap_or_else(PoisonError::into_inner).store_failures += 1;
+    }
+
+    /// Forgets checks that are no longer watched.
+    pub fn forget(&self, ids: &[CheckId]) {
+        let mut checks = self.checks.write().unwrap_or_else(PoisonError::into_inner);
+        for id in ids {
+            checks.remove(id);
+        }
+    }
+}
