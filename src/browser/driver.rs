@@ -63,7 +63,7 @@ impl Driver {
         words.push(program.display().to_string());
         let mut child = Command::new(&words[0])
             .args(&words[1..])
-            .args(["--port=0", "--log-level=OFF"])
+            .args(["--port=0", "--log-level=WARNING"])
             .env("TMPDIR", &folder)
             .env("XDG_CONFIG_HOME", folder.join("config"))
             .env("XDG_CACHE_HOME", folder.join("cache"))
@@ -130,7 +130,7 @@ impl Drop for Driver {
 
 async fn port_from(output: &mut Lines<BufReader<ChildStdout>>) -> Option<u16> {
     while let Ok(Some(line)) = output.next_line().await {
-        if let Some((_, rest)) = line.rsplit_once("on port ") {
+        if let Some((_, rest)) = line.split_once("started successfully on port ") {
             let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
             if let Ok(port) = digits.parse() {
                 return Some(port);

@@ -47,11 +47,16 @@ fn is_orphaned(folder: &Path) -> bool {
     owner().is_some_and(|(pid, started)| start_ticks(pid) != Some(started))
 }
 
-/// When a process started, field 22 of `/proc/PID/stat`; none when there is no such process.
+/// When a process started, field 22 of `/proc/PID/stat`; none when there is no such process,
+/// or only the entry of one that has ended and that nobody has asked about.
 fn start_ticks(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name in parentheses may hold spaces; the fields after it do not.
-    stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
+    let fields = stat.rsplit_once(") ")?.1;
+    if fields.starts_with(['Z', 'X']) {
+        return None;
+    }
+    fields.split(' ').nth(19)?.parse().ok()
 }
 
 /// Kills every process that was started with this folder as its place for temporary files.

@@ -109,6 +109,9 @@ function byText(wanted, how, root) {
 
 function hosts(kind) { return kind === 'field' ? FIELDS : CONTROLS; }
 
+// How well the last words that were looked up fit.
+let grade = 'whole';
+
 // What a person reads: names of controls, placeholders, titles, visible text; whole before partial.
 function byWords(wanted, kind, exact, root) {
   const controls = all(hosts(kind), root).filter(visible);
@@ -123,7 +126,7 @@ function byWords(wanted, kind, exact, root) {
     ];
     for (const tier of tiers) {
       const found = tier().filter((el) => el.tagName !== 'OPTION');
-      if (found.length) return inner(found);
+      if (found.length) { grade = how; return inner(found); }
     }
   }
   return [];
@@ -148,19 +151,18 @@ function candidates(locator, kind, root) {
   }
   let found;
   const exact = locator.exact;
-  const how = (there, wanted) => exact ? there === wanted : fits.whole(there, wanted);
   const graded = (els, read, wanted) => {
-    for (const grade of exact ? ['whole'] : ['whole', 'folded', 'partial']) {
-      const hit = els.filter((el) => fits[grade](read(el), wanted));
-      if (hit.length) return hit;
+    for (const how of exact ? ['whole'] : ['whole', 'folded', 'partial']) {
+      const hit = els.filter((el) => fits[how](read(el), wanted));
+      if (hit.length) { grade = how; return hit; }
     }
     return [];
   };
   if (locator.words !== undefined) found = byWords(fold(locator.words), kind, exact, scope);
   else if (locator.text !== undefined) {
     found = [];
-    for (const grade of exact ? ['whole'] : ['whole', 'folded', 'partial']) {
-      if (!found.length) found = byText(fold(locator.text), grade, scope);
+    for (const how of exact ? ['whole'] : ['whole', 'folded', 'partial']) {
+      if (!found.length) { grade = how; found = byText(fold(locator.text), how, scope); }
     }
   }
   else if (locator.label !== undefined) found = graded(all(FIELDS, scope), nameOf, fold(locator.label));
@@ -249,7 +251,7 @@ function find() {
     if (!found.length) continue;
     if (query.count) return { status: 'counted', count: found.length };
     if (found.length > 1 && !query.any) {
-      return { status: 'many', count: found.length, candidates: found.slice(0, 6).map(describe) };
+      return { status: 'many', grade, count: found.length, candidates: found.slice(0, 6).map(describe) };
     }
     const el = found[0];
     const state = query.act ? readiness(el) : { status: 'ready', box: [] };
@@ -311,7 +313,7 @@ function options() {
       owner.dispatchEvent(new Event('change', { bubbles: true }));
       return { status: 'ready' };
     }
-    if (found.length > 1) return { status: 'many', count: found.length, candidates: found.slice(0, 6).map((o) => fold(o.textContent)) };
+    if (found.length > 1) return { status: 'many', grade, count: found.length, candidates: found.slice(0, 6).map((o) => fold(o.textContent)) };
   }
   return { status: 'none', offers: list.slice(0, 30).map((option) => fold(option.textContent)) };
 }

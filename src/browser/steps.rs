@@ -677,7 +677,12 @@ impl<'r> Walk<'r> {
         let why = match last.get("status").and_then(Json::as_str) {
             Some("many") => {
                 let count = last.get("count").and_then(Json::as_u64).unwrap_or(0);
+                let contained = last.get("grade").and_then(Json::as_str) == Some("partial");
+                if contained {
+                    format!("nothing is called \"{words}\", and {count} things contain it")
+                } else {
                 format!("\"{words}\" fits {count} things; say which with `exact`, `nth`, `in` or `near`")
+                }
             }
             Some("covered") => {
                 let by = last.get("by").and_then(Json::as_str).unwrap_or("something");

@@ -1,0 +1,81 @@
+//! `kill -9` at any moment: nothing is lost, nothing is told twice.
+
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{Folder, PATIENCE, Site, program};
+
+struct Killed(Child);
+
+impl Killed {
+    fn start(folder: &Folder) -> Self {
+        let child = program(folder.path())
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self(child)
+    }
+
+    fn kill(mut self) {
+        let pid = Pid::from_raw(i32::try_from(self.0.id()).unwrap()).unwrap();
+        kill_process(pid, Signal::KILL).unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_between_any_two_steps_the_incident_is_told_and_at_most_once_more_per_crash() {
+    let site = Site::start().await;
+    let folder = Folder::new();
+    folder.with_alerts(&site).with_partner(&site);
+    site.control("partner=dead").await;
+    let crashes = 8;
+    for n in 0..crashes {
+        let served = Killed::start(&folder);
+        // Between the first look and well after the message: each crash at another moment.
+        tokio::time::sleep(Duration::from_millis(150 + 90 * n)).await;
+        served.kill();
+    }
+    let served = Killed::start(&folder);
+    let messages = site.wait_for_messages("slack", 1).await;
+    assert!(messages.len() <= 1 + usize::try_from(crashes).unwrap());
+    site.control("partner=ok").await;
+    let until = tokio::time::Instant::now() + PATIENCE;
+    let ended = loop {
+        let texts = site.headlines("slack").await;
+        if texts.iter().any(|text| text.contains("RESOLVED")) {
+            break texts;
+        }
+        assert!(tokio::time::Instant::now() < until, "the end was never told: {texts:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    served.kill();
+    let opened = ended.iter().filter(|text| text.starts_with("CRITICAL: ")).count();
+    assert_eq!(opened, 1, "{ended:?}");
+    assert_eq!(ended.len(), 2, "{ended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_was_under_way_at_the_crash_comes_again_under_the_same_key() {
+    let site = Site::start().await;
+    let folder = Folder::new();
+    folder.with_alerts(&site).with_partner(&site);
+    site.control("partner=dead").await;
+    // The receiver takes five seconds, so that the crash comes in the middle.
+    site.control("slack=slow").await;
+    let served = Killed::start(&folder);
+    site.wait_for_messages("slack", 1).await;
+    served.kill();
+    site.control("slack=ok").await;
+    let served = Killed::start(&folder);
+    site.wait_for_messages("slack", 2).await;
+    served.kill();
+    let store = haetae::store::SqliteStore::open(&folder.path().join("data/haetae.db")).await.unwrap();
+    let rows = haetae::store::Store::deliveries(&store, None, 10).await.unwrap();
+    assert_eq!(rows.len(), 1, "one delivery, sent again: {rows:?}");
+    assert_eq!(site.inbox("slack").await.len(), 2);
+}

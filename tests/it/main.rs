@@ -1,0 +1,13 @@
+//! haetae as its users meet it: real sockets, real TLS, real SQLite, real Chromium. Only the
+//! far ends that need the internet are played, by the demo.
+
+mod alerts;
+mod browser;
+mod cli;
+mod config;
+mod crash;
+mod http;
+mod secrets;
+mod serve;
+mod support;
+mod tcp;
