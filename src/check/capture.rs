@@ -133,7 +133,7 @@ pub fn parse_json_path(text: &str, node: &Node, reader: &mut Reader<'_>) -> Opti
         Err(error) => {
             reader.error(
                 node,
-                format!("`{text}` is not a JSONPath ({}): write for example `$.items[0].price`", error.message()),
+                format!("`{text}` is not a JSONPath: {error}; write for example `$.items[0].price`"),
             );
             None
         }

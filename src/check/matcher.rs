@@ -57,8 +57,8 @@ impl Matcher {
         if !matches!(node.value, Value::Map(_)) {
             return JsonText::read(node, reader).map(|value| Self(vec![Rule::Equals(value)]));
         }
-        let fields = Fields::open(node, &MATCHER, reader)?;
         let before = reader.failures();
+        let fields = Fields::open(node, &MATCHER, reader)?;
         let mut rules = Vec::new();
         let mut json = |key: &str, make: fn(JsonText) -> Rule, reader: &mut Reader<'_>| {
             if let Some(value) = fields.get(key).and_then(|node| JsonText::read(node, reader)) {

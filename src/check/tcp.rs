@@ -123,7 +123,7 @@ fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<dyn Probe>> 
             .and_then(|node| super::http::read_roots(node, reader))
             .unwrap_or_default(),
         insecure: fields.get("insecure_tls").and_then(|node| reader.boolean(node)).unwrap_or(false),
-        identity: None,
+        ..TlsSettings::default()
     };
     let server_name = fields.get("server_name").and_then(|node| reader.plain(node));
     if let Some(node) = blocks.measure {

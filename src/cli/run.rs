@@ -1,6 +1,6 @@
 //! `haetae run`: one run now, without a server and without a database.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -68,75 +68,71 @@ impl FailOn {
 /// Runs the chosen checks once each, and reports.
 pub async fn run(context: &Context, args: RunArgs) -> Exit {
     let mut project = context.load(SecretMode::Ask, args.vars.clone());
-    let chosen = match choose(&project, &args.selectors) {
-        Ok(chosen) => chosen,
-        Err(message) => {
-            // The file of the check that was named may be what is broken.
-            let broken: Vec<&Problem> = project.errors().filter(|problem| problem.severity == Severity::Error).collect();
-            if !broken.is_empty() {
-                context.print_problems(broken);
-                return Exit::Configuration;
-            }
-            eprintln!("{message}");
-            return Exit::Usage;
-        }
-    };
-    let in_the_way = standing_in_the_way(&project, &chosen);
+    let chosen = choose(&project, &args.selectors);
+    let in_the_way = standing_in_the_way(&project, chosen.as_deref().unwrap_or_default());
     if !in_the_way.is_empty() {
         context.print_problems(in_the_way);
         return Exit::Configuration;
     }
+    let chosen: Vec<Runnable> = match chosen {
+        Ok(ids) => ids.iter().filter_map(|id| project.checks.get(id)).cloned().collect(),
+        Err(message) => {
+            eprintln!("{message}");
+            return Exit::Usage;
+        }
+    };
     project.settings.browsers.headed = args.headed;
     let services = services_with_evidence(&project, args.artifacts.clone(), &context.redactor);
-    let (runs, ended) = run_all(&chosen, &services, project.settings.browsers.at_once).await;
+    let json_on_stdout = args.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
+    let progress = Progress::new(chosen.len(), json_on_stdout);
+    let (runs, ended) = run_all(&chosen, &services, project.settings.browsers.at_once, progress).await;
     services.browsers.shut_down().await;
     if let Err(exit) = write_reports(&args, &runs) {
         return exit;
     }
-    print_summary(&runs, chosen.len());
+    print_summary(&runs, chosen.len(), json_on_stdout);
     ended.unwrap_or_else(|| Exit::of_worst(worst(&runs), args.fail_on.level()))
 }
 
-/// The checks that the selectors mean. Patterns mean enabled ones; a name means its check
-/// even when it is disabled.
-fn choose(project: &Project, selectors: &[String]) -> Result<Vec<Runnable>, String> {
-    if selectors.is_empty() {
-        let all: Vec<Runnable> = crate::app::enabled_checks(project);
-        return if all.is_empty() { Err("there are no enabled checks to run".into()) } else { Ok(all) };
-    }
-    let mut chosen: BTreeMap<CheckId, Runnable> = BTreeMap::new();
+/// The checks that the selectors mean, readable or not. Patterns mean enabled ones; a name
+/// means its check even when it is disabled.
+fn choose(project: &Project, selectors: &[String]) -> Result<Vec<CheckId>, String> {
+    let mut chosen: BTreeSet<CheckId> = BTreeSet::new();
     for text in selectors {
         let selector = Selector::parse(text);
-        let before = chosen.len();
-        let mut matched = false;
-        for (id, runnable) in &project.checks {
-            let check = &runnable.check;
-            if selector.names(id) || (check.enabled && selector.matches(id, &check.tags)) {
-                matched = true;
-                chosen.insert(id.clone(), runnable.clone());
-            }
-        }
-        if !matched && chosen.len() == before {
-            let near = nearest(text, project.checks.keys().map(CheckId::as_str));
-            return Err(match near {
+        let matched: Vec<&CheckId> = project
+            .met
+            .iter()
+            .filter(|(id, met)| selector.names(id) || (met.enabled && selector.matches(id, &met.tags)))
+            .map(|(id, _)| id)
+            .collect();
+        if matched.is_empty() {
+            return Err(match nearest(text, project.met.keys().map(CheckId::as_str)) {
                 Some(near) => format!("`{text}` matches no check; did you mean `{near}`?"),
                 None => format!("`{text}` matches no enabled check; `haetae list` shows them all"),
             });
         }
+        chosen.extend(matched.into_iter().cloned());
     }
-    Ok(chosen.into_values().collect())
+    if selectors.is_empty() {
+        let enabled = project.met.iter().filter(|(_, met)| met.enabled);
+        chosen.extend(enabled.map(|(id, _)| id.clone()));
+    }
+    if chosen.is_empty() {
+        return Err("there are no enabled checks to run".into());
+    }
+    Ok(chosen.into_iter().collect())
 }
 
 /// Errors anywhere keep a run from starting. A value that is missing does so only where a
 /// chosen check needs it: a pipeline need not know the secrets of all others, nor webhooks.
-fn standing_in_the_way<'p>(project: &'p Project, chosen: &[Runnable]) -> Vec<&'p Problem> {
-    let is_chosen = |id: &CheckId| chosen.iter().any(|runnable| runnable.check.id == *id);
+fn standing_in_the_way<'p>(project: &'p Project, chosen: &[CheckId]) -> Vec<&'p Problem> {
     project
         .problems
         .iter()
         .filter(|problem| match problem.severity {
             Severity::Error => true,
-            Severity::Missing => problem.check.as_ref().is_some_and(is_chosen),
+            Severity::Missing => problem.check.as_ref().is_some_and(|id| chosen.contains(id)),
             Severity::Warning => false,
         })
         .collect()
@@ -144,7 +140,12 @@ fn standing_in_the_way<'p>(project: &'p Project, chosen: &[Runnable]) -> Vec<&'p
 
 /// Runs everything with bounded concurrency; ends early on SIGINT or SIGTERM with what is
 /// done by then.
-async fn run_all(chosen: &[Runnable], services: &Arc<Services>, browsers_at_once: usize) -> (Vec<Judged>, Option<Exit>) {
+async fn run_all(
+    chosen: &[Runnable],
+    services: &Arc<Services>,
+    browsers_at_once: usize,
+    mut progress: Progress,
+) -> (Vec<Judged>, Option<Exit>) {
     let light = Arc::new(Semaphore::new(LIGHT_AT_ONCE));
     let browsers = Arc::new(Semaphore::new(browsers_at_once.max(1)));
     let mut tasks: JoinSet<Option<Finished>> = JoinSet::new();
@@ -164,7 +165,6 @@ async fn run_all(chosen: &[Runnable], services: &Arc<Services>, browsers_at_once
         });
     }
     let mut runs = Vec::new();
-    let mut progress = Progress::new(chosen.len());
     let (mut interrupt, mut terminate) = match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
         (Ok(interrupt), Ok(terminate)) => (interrupt, terminate),
         _ => return (runs, Some(Exit::Internal)),
@@ -212,16 +212,23 @@ struct Progress {
     done: usize,
     live: bool,
     colours: bool,
+    /// Stdout is taken by data.
+    to_stderr: bool,
 }
 
 impl Progress {
-    fn new(total: usize) -> Self {
+    fn new(total: usize, to_stderr: bool) -> Self {
         Self {
             total,
             done: 0,
             live: io::stderr().is_terminal(),
-            colours: use_colours(&io::stdout()),
+            colours: if to_stderr { use_colours(&io::stderr()) } else { use_colours(&io::stdout()) },
+            to_stderr,
         }
+    }
+
+    fn line(&self, text: &str) {
+        say(text, self.to_stderr);
     }
 
     fn tell(&mut self, run: &Judged) {
@@ -230,20 +237,20 @@ impl Progress {
         let verdict = &run.record.verdict;
         let took = format_duration(run.record.took);
         let flaky = if run.record.is_flaky() { "  (flaky: passed on a retry)" } else { "" };
-        println!("{} {}  {took}{flaky}", self.word(verdict.level), run.record.check);
+        self.line(&format!("{} {}  {took}{flaky}", self.word(verdict.level), run.record.check));
         for (level, reason) in &verdict.reasons {
-            println!("         {level}: {reason}");
+            self.line(&format!("         {level}: {reason}"));
             if let Reason::Broken { detail, .. } = reason {
                 for line in detail.lines() {
-                    println!("           {line}");
+                    self.line(&format!("           {line}"));
                 }
             }
         }
         for file in &run.record.outcome.evidence.files {
-            println!("         {}: {}", file.what, file.path.display());
+            self.line(&format!("         {}: {}", file.what, file.path.display()));
         }
         for remark in &run.record.outcome.remarks {
-            println!("         remark: {remark}");
+            self.line(&format!("         remark: {remark}"));
         }
         if self.live && self.done < self.total {
             eprint!("{} of {} done", self.done, self.total);
@@ -273,7 +280,16 @@ impl Progress {
     }
 }
 
-fn print_summary(runs: &[Judged], chosen: usize) {
+/// Data goes to stdout; when a file of data does, everything else goes to stderr.
+fn say(text: &str, to_stderr: bool) {
+    if to_stderr {
+        eprintln!("{text}");
+    } else {
+        println!("{text}");
+    }
+}
+
+fn print_summary(runs: &[Judged], chosen: usize, to_stderr: bool) {
     let count = |level: Level| runs.iter().filter(|run| run.record.verdict.level == level).count();
     let parts: Vec<String> = Level::ALL
         .into_iter()
@@ -282,7 +298,7 @@ fn print_summary(runs: &[Judged], chosen: usize) {
         .map(|(level, count)| format!("{count} {level}"))
         .collect();
     let cut = if runs.len() < chosen { format!("; {} not run", chosen - runs.len()) } else { String::new() };
-    println!("{} run: {}{cut}", runs.len(), parts.join(", "));
+    say(&format!("{} run: {}{cut}", runs.len(), parts.join(", ")), to_stderr);
 }
 
 fn write_reports(args: &RunArgs, runs: &[Judged]) -> Result<(), Exit> {

@@ -9,7 +9,7 @@ use super::settings::read_vars;
 use crate::check::{self, Blocks, KINDS, Kind, Probe, Runnable};
 use crate::decode::{Fields, Key, Node, Problem, Reader, Shape, Source, Spec, Value};
 use crate::model::{
-    Bound, Calendar, Check, CheckId, Confirmation, Priority, QuantityError, Retry, Schedule, Text, Threshold, Timestamp,
+    Bound, Calendar, Check, CheckId, Confirmation, Priority, Retry, Schedule, Text, Threshold, Timestamp,
     Unit, Window, format_duration,
 };
 
@@ -127,10 +127,22 @@ pub struct Checks {
     pub checks: BTreeMap<CheckId, Runnable>,
     /// Their effective values.
     pub effective: BTreeMap<CheckId, Vec<Effective>>,
+    /// Every check that was met, readable or not.
+    pub met: BTreeMap<CheckId, Met>,
     defaults: Option<Node>,
     overrides: Vec<(String, Text)>,
-    places: BTreeMap<CheckId, String>,
     now: Timestamp,
+}
+
+/// A check as far as it can be told apart without being read.
+#[derive(Debug, Clone, Default)]
+pub struct Met {
+    /// Where it stands.
+    pub place: String,
+    /// Its labels.
+    pub tags: Vec<String>,
+    /// Whether it is to run.
+    pub enabled: bool,
 }
 
 impl Checks {
@@ -141,7 +153,7 @@ impl Checks {
             effective: BTreeMap::new(),
             defaults,
             overrides,
-            places: BTreeMap::new(),
+            met: BTreeMap::new(),
             now,
         }
     }
@@ -199,13 +211,13 @@ impl Checks {
         reader: &mut Reader<'_>,
     ) {
         reader.check = Some(id.clone());
-        if let Some(earlier) = self.places.insert(id.clone(), node.place.file_and_line()) {
+        let merged = self.merge(node, file_defaults);
+        if let Some(earlier) = self.met.insert(id.clone(), meet(&merged)) {
             reader.report(
                 Problem::error(&node.place, format!("the id `{id}` is here a second time"))
-                    .hint(format!("it stands already at {earlier}; ids are unique")),
+                    .hint(format!("it stands already at {}; ids are unique", earlier.place)),
             );
         }
-        let merged = self.merge(node, file_defaults);
         for (name, text) in &self.overrides {
             reader.scope.set(name.clone(), text.clone());
         }
@@ -300,6 +312,19 @@ const PRIORITIES: &[(&str, Priority)] = &[
     ("low", Priority::Low),
 ];
 
+fn meet(node: &Node) -> Met {
+    let tags = match node.get("tags").map(|tags| &tags.value) {
+        Some(Value::List(items)) => items.iter().filter_map(Node::scalar).map(str::to_owned).collect(),
+        Some(Value::Scalar { text, .. }) => vec![text.clone()],
+        _ => Vec::new(),
+    };
+    Met {
+        place: node.place.file_and_line(),
+        tags,
+        enabled: node.get("enabled").and_then(Node::scalar) != Some("false"),
+    }
+}
+
 fn has_kind(node: &Node) -> bool {
     KINDS.iter().any(|kind| node.get(kind.name).is_some())
 }
@@ -327,7 +352,9 @@ fn read_kind(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<&'static Ki
         [kind] => Some(kind),
         [] => {
             // A kind of the format that this version lacks has been reported already.
-            if !PLANNED_KINDS.iter().any(|kind| fields.get(kind).is_some()) {
+            let planned = PLANNED_KINDS.iter().any(|kind| fields.get(kind).is_some());
+            let misspelt = KINDS.iter().any(|kind| fields.seems_to_have(kind.name));
+            if !planned && !misspelt {
                 let all: Vec<String> = KINDS.iter().map(|kind| format!("`{}`", kind.name)).collect();
                 reader.report(
                     Problem::error(fields.place(), "nothing says what is checked")
@@ -357,6 +384,7 @@ impl Times {
         let schedule = read_schedule(fields, now, reader);
         let timeout = match fields.get("timeout") {
             Some(node) => reader.positive_duration(node),
+            None if fields.seems_to_have("timeout") => None,
             None => {
                 reader.report(
                     Problem::error(fields.place(), "there is no `timeout`, and no silent default")
@@ -420,6 +448,7 @@ fn read_schedule(fields: &Fields<'_>, now: Timestamp, reader: &mut Reader<'_>) -
             reader.error(cron, "a check has either `every` or `cron`");
             None
         }
+        (None, None) if fields.seems_to_have("every") || fields.seems_to_have("cron") => None,
         (None, None) => {
             reader.report(
                 Problem::error(fields.place(), "nothing says when it runs")
@@ -516,12 +545,12 @@ fn read_threshold(name: &str, node: &Node, unit: Option<Unit>, reader: &mut Read
     let mut bound = |key: &str| {
         let node = fields.get(key)?;
         let text = reader.plain(node)?;
+        if text.ends_with(" usual") || text.starts_with("rising ") {
+            reader.error(node, format!("`{text}`: relative bounds are not available in this version of haetae"));
+            return None;
+        }
         match Bound::parse(&text, unit) {
             Ok(bound) => Some(bound),
-            Err(QuantityError::NotABound(_)) if text.contains("usual") || text.starts_with("rising") => {
-                reader.error(node, format!("`{text}`: relative bounds are not available in this version of haetae"));
-                None
-            }
             Err(why) => {
                 reader.error(node, why);
                 None

@@ -18,6 +18,7 @@ use crate::model::{CheckId, Secret, Text, Timestamp};
 use crate::notify::Channel;
 use crate::route::Route;
 
+pub use checks::Met;
 pub use merge::Effective;
 pub use settings::{Retention, Settings};
 
@@ -44,6 +45,8 @@ pub struct Project {
     pub checks: BTreeMap<CheckId, Runnable>,
     /// Each check's effective values with their origin, for `show`.
     pub effective: BTreeMap<CheckId, Vec<Effective>>,
+    /// Every check that was met, readable or not.
+    pub met: BTreeMap<CheckId, Met>,
     /// Who can be told.
     pub channels: Vec<Channel>,
     /// Who is told what.
@@ -110,11 +113,33 @@ pub fn load(options: &LoadOptions) -> Project {
         settings,
         checks: read.checks,
         effective: read.effective,
+        met: read.met,
         channels: alerts.channels,
         routes: alerts.routes,
         secrets,
-        problems: reader.problems,
+        problems: in_order(reader.problems),
     }
+}
+
+/// File by file as they were read, and within a file from top to bottom.
+fn in_order(problems: Vec<Problem>) -> Vec<Problem> {
+    let mut files: Vec<String> = Vec::new();
+    let mut keyed: Vec<_> = problems
+        .into_iter()
+        .map(|problem| {
+            let key = problem.place.as_ref().map_or((usize::MAX, 0, 0), |place| {
+                let known = files.iter().position(|name| *name == place.source.name);
+                let file = known.unwrap_or_else(|| {
+                    files.push(place.source.name.clone());
+                    files.len() - 1
+                });
+                (file, place.line, place.column)
+            });
+            (key, problem)
+        })
+        .collect();
+    keyed.sort_by_key(|(key, _)| *key);
+    keyed.into_iter().map(|(_, problem)| problem).collect()
 }
 
 /// The JSON Schemas for editors: checks, alerts, settings.

@@ -311,6 +311,7 @@ impl<'l> Reader<'l> {
 pub struct Fields<'n> {
     node: &'n Node,
     spec: &'static Spec,
+    meant: Vec<&'static str>,
 }
 
 impl<'n> Fields<'n> {
@@ -327,6 +328,7 @@ impl<'n> Fields<'n> {
             );
             return None;
         };
+        let mut meant = Vec::new();
         for entry in entries {
             match spec.key(&entry.key) {
                 Some(key) if key.planned => reader.report(
@@ -334,21 +336,26 @@ impl<'n> Fields<'n> {
                         &entry.place,
                         format!("`{}` is not available in this version of haetae", entry.key),
                     )
-                    .hint("take the key out; nothing else depends on it"),
+                    .hint("it is part of the format, and comes with a later version"),
                 ),
                 Some(_) => {}
-                None => reader.report(unknown_key(entry, spec)),
+                None => {
+                    let near = nearest_key(&entry.key, spec);
+                    reader.report(unknown_key(entry, spec, near));
+                    meant.extend(near);
+                }
             }
         }
         for key in spec.keys.iter().filter(|key| key.required) {
-            if node.get(key.name).is_none() {
+            // A key that is only misspelt is told once.
+            if node.get(key.name).is_none() && !meant.contains(&key.name) {
                 reader.report(
                     Problem::error(&node.place, format!("`{}` needs `{}`", spec.name, key.name))
                         .hint(format!("for example `{}`", spec.example)),
                 );
             }
         }
-        Some(Self { node, spec })
+        Some(Self { node, spec, meant })
     }
 
     /// The value of a key of the spec.
@@ -362,6 +369,12 @@ impl<'n> Fields<'n> {
         self.node.get(key)
     }
 
+    /// Whether a key was written, or an unknown one that seems to mean it.
+    #[must_use]
+    pub fn seems_to_have(&self, key: &str) -> bool {
+        self.get(key).is_some() || self.meant.contains(&key)
+    }
+
     /// Where the object stands.
     #[must_use]
     pub fn place(&self) -> &'n Place {
@@ -369,13 +382,17 @@ impl<'n> Fields<'n> {
     }
 }
 
-fn unknown_key(entry: &Entry, spec: &'static Spec) -> Problem {
+fn nearest_key(written: &str, spec: &'static Spec) -> Option<&'static str> {
+    nearest(written, spec.keys.iter().filter(|key| !key.planned).map(|key| key.name))
+}
+
+fn unknown_key(entry: &Entry, spec: &'static Spec, near: Option<&str>) -> Problem {
     let problem = Problem::error(
         &entry.place,
         format!("unknown key `{}` in `{}`", entry.key, spec.name),
     );
     let known = || spec.keys.iter().filter(|key| !key.planned).map(|key| key.name);
-    match nearest(&entry.key, known()) {
+    match near {
         Some(near) => problem.hint(format!("did you mean `{near}`?")),
         None if known().count() <= 12 => {
             let all: Vec<String> = known().map(|name| format!("`{name}`")).collect();

@@ -53,8 +53,8 @@ fn case(run: &Judged, fail_on: Level) -> TestCase {
         None => TestCaseStatus::success(),
         Some((kind, level)) => {
             let mut status = TestCaseStatus::non_success(kind);
-            status.set_message(verdict.headline()).set_type(level);
-            status.set_description(details(run));
+            status.set_message(legal(&verdict.headline())).set_type(level);
+            status.set_description(legal(&details(run)));
             status
         }
     };
@@ -66,9 +66,16 @@ fn case(run: &Judged, fail_on: Level) -> TestCase {
     case.set_time(super::took(run));
     let out = output(run);
     if !out.is_empty() {
-        case.set_system_out(out);
+        case.set_system_out(legal(&out));
     }
     case
+}
+
+/// Without the characters that XML 1.0 forbids (XML 1.0, § 2.2).
+fn legal(text: &str) -> String {
+    text.chars()
+        .filter(|c| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{FFFD}' | '\u{10000}'..))
+        .collect()
 }
 
 /// Every reason, with what helps to mend it.

@@ -66,7 +66,7 @@ fn five_broken_files_are_told_in_one_go() {
     for part in [
         "checks/a.yaml:3:1: error: unknown key `timout` in `a check`\n  3 | timout: 3s\n    | ^^^^^^ did you mean `timeout`?",
         "checks/b.yaml:2:10: error: timeout: `500` has no unit: write `500ms` or `500s`",
-        "checks/c.yaml:3:35: error: unknown key `methd` in `http`",
+        "checks/c.yaml:3:34: error: unknown key `methd` in `http`",
         "did you mean `method`?",
         "checks/c.yaml:4:19: error: `two hundred` is not a status",
         "checks/d.yaml:3:8: error: this is not YAML",

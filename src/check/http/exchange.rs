@@ -84,8 +84,6 @@ impl Received {
 impl HttpProbe {
     /// One attempt within its time; `number` counts from 0.
     pub(super) async fn attempt(&self, run: &RunContext, number: u32) -> Result<Received, Fault> {
-        let began = Instant::now();
-        let limit = run.deadline.min(began + self.attempt_timeout);
         let fresh;
         let kept = match &self.kept {
             Some(cell) => cell.get_or_try_init(|| async { self.client(run) }).await?,
@@ -94,14 +92,24 @@ impl HttpProbe {
                 &fresh
             }
         };
+        let began = Instant::now();
+        let limit = run.deadline.min(began + self.attempt_timeout);
         match timeout_at(limit, self.exchange(run, number, kept, began)).await {
             Ok(result) => result,
             Err(_) => {
                 let tls_began = kept.tls.lock().unwrap_or_else(PoisonError::into_inner).began.is_some();
-                let limit = format_duration(limit.duration_since(began));
+                let limit = format_duration(self.limit_as_set(run, number, limit.duration_since(began)));
                 let what = kept.trace.snapshot().waiting_for(&self.host, tls_began, &limit);
                 Err(Fault::passing(what))
             }
+        }
+    }
+
+    /// The time-out as the user set it, for messages; what was really left for a retry.
+    fn limit_as_set(&self, run: &RunContext, number: u32, left: Duration) -> Duration {
+        match number {
+            0 => self.attempt_timeout.min(run.check.timeout),
+            _ => left,
         }
     }
 

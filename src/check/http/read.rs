@@ -260,6 +260,7 @@ fn read_tls(fields: &Fields<'_>, reader: &mut Reader<'_>) -> TlsSettings {
             .get("client_certificate")
             .and_then(|node| read_identity(node, reader))
             .map(std::sync::Arc::new),
+        own_verifier: std::sync::OnceLock::new(),
     }
 }
 

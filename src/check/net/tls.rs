@@ -53,6 +53,8 @@ pub struct TlsSettings {
     pub insecure: bool,
     /// How we identify ourselves.
     pub identity: Option<Arc<Identity>>,
+    /// The verifier over `extra_roots`, made once: it reads the platform's roots too.
+    pub own_verifier: OnceLock<Result<Arc<dyn ServerCertVerifier>, String>>,
 }
 
 /// A client certificate with its key.
@@ -106,15 +108,7 @@ impl TlsSettings {
     /// # Errors
     /// When the platform's roots or the client certificate cannot be used.
     pub fn client_config(&self, roots: &TlsRoots, record: &TlsRecord) -> Result<ClientConfig, String> {
-        let inner: Option<Arc<dyn ServerCertVerifier>> = if self.insecure {
-            None
-        } else if self.extra_roots.is_empty() {
-            Some(roots.platform()?)
-        } else {
-            let verifier = Verifier::new_with_extra_roots(self.extra_roots.clone(), provider())
-                .map_err(|error| format!("the certificates in `ca` cannot be used: {error}"))?;
-            Some(Arc::new(verifier))
-        };
+        let inner = if self.insecure { None } else { Some(self.verifier(roots)?) };
         let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?
@@ -131,6 +125,19 @@ impl TlsSettings {
         };
         config.resumption = Resumption::store(Arc::new(StartMark(Arc::clone(record))));
         Ok(config)
+    }
+
+    fn verifier(&self, roots: &TlsRoots) -> Result<Arc<dyn ServerCertVerifier>, String> {
+        if self.extra_roots.is_empty() {
+            return roots.platform();
+        }
+        self.own_verifier
+            .get_or_init(|| {
+                Verifier::new_with_extra_roots(self.extra_roots.clone(), provider())
+                    .map(|verifier| Arc::new(verifier) as Arc<dyn ServerCertVerifier>)
+                    .map_err(|error| format!("the certificates in `ca` cannot be used: {error}"))
+            })
+            .clone()
     }
 }
 
