@@ -27,7 +27,7 @@ use crate::recorder::{Recorder, RecorderParts, remembered_since};
 use crate::reload::Reloader;
 use crate::schedule::{Order, Runner, RunnerOptions};
 use crate::status::Status;
-use crate::store::{SqliteStore, Store, StoreError};
+use crate::store::{Remembered, SqliteStore, Store, StoreError};
 
 /// Sending that is under way may go on this long at shutdown.
 const OUTBOX_LIMIT: Duration = Duration::from_secs(12);
@@ -103,41 +103,17 @@ impl App {
     /// # Errors
     /// What keeps it from starting, in words for people.
     pub async fn start(project: Project, options: AppOptions) -> Result<Self, StartError> {
-        let path = store_path(&options.store_url, &options.load.root);
-        let lock = lock(&path)?;
-        let leftovers = clean_leftovers();
-        if leftovers > 0 {
-            tracing::info!(folders = leftovers, "browsers left behind by a killed haetae were cleaned up");
-        }
-        options.redactor.learn(&project.secrets);
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path).await?);
-        let listener = TcpListener::bind(options.listen).await.map_err(|why| StartError::Listen {
-            address: options.listen,
-            why,
-        })?;
-        let address = listener.local_addr().unwrap_or(options.listen);
-        project.settings.targets.deny_own_port(address.port());
-        let services = services(&project, &path, &options.redactor);
-        let transport = Transport::new(&services.roots).map_err(StartError::Transport)?;
-
-        // Whoever had these leases is gone: the lock is ours.
-        store.release_leases().await?;
-        let remembered = store.remember(remembered_since(wall_now())).await?;
-        let public_url = project.settings.public_url.clone();
-        let outbox = Arc::new(Outbox::new(OutboxOptions {
-            store: Arc::clone(&store),
-            transport: Arc::new(transport),
-            redactor: options.redactor.clone(),
-            public_url: Some(public_url.unwrap_or_else(|| format!("http://{address}"))),
-        }));
-        outbox.serve(&project.channels);
-
+        let Ground {
+            lock,
+            store,
+            listener,
+            address,
+            services,
+            remembered,
+        } = Ground::prepare(&project, &options).await?;
+        let outbox = outbox(&project, &options, &store, &services, address)?;
         let status = Arc::new(Status::default());
-        let runner_options = RunnerOptions {
-            browsers_at_once: project.settings.browsers.at_once,
-            ..options.runner
-        };
-        let (runner, reports) = Runner::new(Arc::clone(&services), runner_options);
+        let (runner, reports) = Runner::new(Arc::clone(&services), permits(&project, options.runner));
         let (orders, order_queue) = mpsc::channel(64);
         let retention = project.settings.retention;
         let (project_in_use, project_seen) = watch::channel(Arc::new(project));
@@ -158,42 +134,36 @@ impl App {
 
         let reload_wanted = Arc::new(Notify::new());
         let (stop_api, stop_reloads) = (CancellationToken::new(), CancellationToken::new());
-        let reloader = tokio::spawn(
-            Reloader {
-                load: options.load.clone(),
-                project: project_in_use,
-                orders: orders.clone(),
-                outbox: Arc::clone(&outbox),
-                status: Arc::clone(&status),
-                redactor: options.redactor.clone(),
-                wanted: Arc::clone(&reload_wanted),
-                watch_files: options.watch_files,
-            }
-            .run(stop_reloads.clone()),
-        );
-        let housekeeping = housekeeping::start(Arc::clone(&store), retention, services.evidence_dir.clone())
+        let reloader = Reloader {
+            load: options.load.clone(),
+            project: project_in_use,
+            orders: orders.clone(),
+            outbox: Arc::clone(&outbox),
+            status: Arc::clone(&status),
+            redactor: options.redactor.clone(),
+            wanted: Arc::clone(&reload_wanted),
+            watch_files: options.watch_files,
+        };
+        let evidence_dir = services.evidence_dir.clone();
+        let housekeeping = housekeeping::start(Arc::clone(&store), retention, evidence_dir.clone())
             .await
             .map_err(StartError::Housekeeping)?;
-        let api = api::serve(
-            listener,
-            ApiParts {
-                store: Arc::clone(&store),
-                status,
-                project: project_seen,
-                reload_wanted,
-                evidence_dir: services.evidence_dir.clone(),
-                started: wall_now(),
-            },
-            stop_api.clone(),
-        );
+        let api = ApiParts {
+            store: Arc::clone(&store),
+            status,
+            project: project_seen,
+            reload_wanted,
+            evidence_dir,
+            started: wall_now(),
+        };
         Ok(Self {
             address,
             store,
             outbox,
+            api: tokio::spawn(api::serve(listener, api, stop_api.clone())),
+            reloader: tokio::spawn(reloader.run(stop_reloads.clone())),
             stop_api,
             stop_reloads,
-            api: tokio::spawn(api),
-            reloader,
             runner,
             recorder,
             housekeeping,
@@ -233,6 +203,78 @@ impl App {
     }
 }
 
+/// How much runs at once; the settings say how many browsers.
+fn permits(project: &Project, options: RunnerOptions) -> RunnerOptions {
+    RunnerOptions {
+        browsers_at_once: project.settings.browsers.at_once,
+        ..options
+    }
+}
+
+/// What must be there before anything can start.
+struct Ground {
+    lock: File,
+    store: Arc<dyn Store>,
+    listener: TcpListener,
+    address: SocketAddr,
+    services: Arc<Services>,
+    remembered: Remembered,
+}
+
+impl Ground {
+    async fn prepare(project: &Project, options: &AppOptions) -> Result<Self, StartError> {
+        let path = store_path(&options.store_url, &options.load.root);
+        let lock = lock(&path)?;
+        let leftovers = clean_leftovers();
+        if leftovers > 0 {
+            tracing::info!(
+                folders = leftovers,
+                "browsers left behind by a killed haetae were cleaned up"
+            );
+        }
+        options.redactor.learn(&project.secrets);
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path).await?);
+        let listener = TcpListener::bind(options.listen)
+            .await
+            .map_err(|why| StartError::Listen {
+                address: options.listen,
+                why,
+            })?;
+        let address = listener.local_addr().unwrap_or(options.listen);
+        project.settings.targets.deny_own_port(address.port());
+        // Whoever had these leases is gone: the lock is ours.
+        store.release_leases().await?;
+        let remembered = store.remember(remembered_since(wall_now())).await?;
+        Ok(Self {
+            lock,
+            store,
+            listener,
+            address,
+            services: services(project, &path, &options.redactor),
+            remembered,
+        })
+    }
+}
+
+fn outbox(
+    project: &Project,
+    options: &AppOptions,
+    store: &Arc<dyn Store>,
+    services: &Services,
+    address: SocketAddr,
+) -> Result<Arc<Outbox>, StartError> {
+    let transport = Transport::new(&services.roots).map_err(StartError::Transport)?;
+    let public_url = project.settings.public_url.clone();
+    let outbox = Outbox::new(OutboxOptions {
+        store: Arc::clone(store),
+        transport: Arc::new(transport),
+        redactor: options.redactor.clone(),
+        public_url: Some(public_url.unwrap_or_else(|| format!("http://{address}"))),
+    });
+    outbox.serve(&project.channels);
+    Ok(Arc::new(outbox))
+}
+
 /// What all checks share, for `serve` and for `run`.
 #[must_use]
 pub fn services(project: &Project, store_path: &Path, redactor: &SharedRedactor) -> Arc<Services> {
@@ -242,7 +284,11 @@ pub fn services(project: &Project, store_path: &Path, redactor: &SharedRedactor)
 
 /// The same, with evidence in a folder of its own.
 #[must_use]
-pub fn services_with_evidence(project: &Project, evidence_dir: PathBuf, redactor: &SharedRedactor) -> Arc<Services> {
+pub fn services_with_evidence(
+    project: &Project,
+    evidence_dir: PathBuf,
+    redactor: &SharedRedactor,
+) -> Arc<Services> {
     let targets = Arc::clone(&project.settings.targets);
     Arc::new(Services {
         dns: Dns::from_system(),

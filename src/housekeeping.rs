@@ -37,7 +37,8 @@ pub async fn start(
     retention: Retention,
     evidence_dir: PathBuf,
 ) -> Result<Housekeeping, String> {
-    let failed = |error: tokio_cron_scheduler::JobSchedulerError| format!("calendar work cannot be planned: {error}");
+    let failed =
+        |error: tokio_cron_scheduler::JobSchedulerError| format!("calendar work cannot be planned: {error}");
     let scheduler = JobScheduler::new_with_channel_size(1024).await.map_err(failed)?;
     let job = Job::new_async(HOURLY, move |_, _| {
         let (store, evidence_dir) = (Arc::clone(&store), evidence_dir.clone());
@@ -71,7 +72,9 @@ pub async fn tidy(store: &dyn Store, retention: Retention, evidence_dir: PathBuf
 
 /// Removes files older than `age` below a folder, and folders that are empty then.
 fn remove_older(folder: &Path, age: Duration) -> usize {
-    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return 0;
+    };
     let mut removed = 0;
     for entry in entries.flatten() {
         let path = entry.path();
@@ -102,12 +105,15 @@ mod tests {
         let run = folder.path().join("shop/buy/r1");
         std::fs::create_dir_all(&run).unwrap();
         std::fs::write(run.join("failed.png"), "x").unwrap();
-        assert_eq!(remove_older(folder.path(), Duration::from_secs(3_600)), 0);
+        assert_eq!(remove_older(folder.path(), Duration::from_hours(1)), 0);
         assert!(run.exists());
         let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
-        let file = std::fs::File::options().write(true).open(run.join("failed.png")).unwrap();
+        let file = std::fs::File::options()
+            .write(true)
+            .open(run.join("failed.png"))
+            .unwrap();
         file.set_modified(old).unwrap();
-        assert_eq!(remove_older(folder.path(), Duration::from_secs(3_600)), 1);
+        assert_eq!(remove_older(folder.path(), Duration::from_hours(1)), 1);
         assert!(!run.exists() && folder.path().exists());
     }
 }

@@ -47,7 +47,11 @@ fn judge_threshold(outcome: &Outcome, threshold: &Threshold, failed: bool) -> Ve
         let missing = Reason::Missing {
             measurement: threshold.measurement.clone(),
         };
-        return if failed { Vec::new() } else { vec![(Level::Unknown, missing)] };
+        return if failed {
+            Vec::new()
+        } else {
+            vec![(Level::Unknown, missing)]
+        };
     }
     let bounds = [
         (Level::Critical, threshold.critical),
@@ -125,7 +129,10 @@ mod tests {
 
     #[test]
     fn could_not_measure_is_unknown() {
-        let verdict = judge(&Outcome::not_measured("no browser"), &[threshold("workers", "below 3", "")]);
+        let verdict = judge(
+            &Outcome::not_measured("no browser"),
+            &[threshold("workers", "below 3", "")],
+        );
         assert_eq!(verdict.level, Level::Unknown);
         assert_eq!(verdict.headline(), "could not measure: no browser");
     }

@@ -16,7 +16,10 @@ fn main() -> ExitCode {
         }
     };
     // One TLS provider for the whole process; a second one anywhere would panic.
-    if rustls::crypto::ring::default_provider().install_default().is_err() {
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
         eprintln!("the TLS provider could not be set");
         return Exit::Internal.into();
     }

@@ -29,7 +29,7 @@ const LARGEST_BATCH: usize = 2_000;
 /// While the store cannot be written, only so many runs are kept for the history.
 const MOST_UNWRITTEN: usize = 50_000;
 /// Resolved incidents stay in the book this long, so that they can reopen.
-const BOOK_KEEPS: Duration = Duration::from_secs(10 * 60);
+const BOOK_KEEPS: Duration = Duration::from_mins(10);
 
 /// What the recorder works with.
 pub struct RecorderParts {
@@ -63,7 +63,10 @@ impl Recorder {
         let project = parts.project.borrow().clone();
         let mut book = Book::default();
         for incident in remembered.incidents {
-            let check = project.checks.get(&incident.check).map(|runnable| &*runnable.check);
+            let check = project
+                .checks
+                .get(&incident.check)
+                .map(|runnable| &*runnable.check);
             book.restore(incident, check, &project.routes);
         }
         let mut recorder = Self {
@@ -117,8 +120,11 @@ impl Recorder {
             .book
             .next_reminder()
             .map(|due| now + due.since(wall_now()) + Duration::from_millis(1));
-        let idle = now + Duration::from_secs(60);
-        [self.flush_at, reminder].into_iter().flatten().fold(idle, Instant::min)
+        let idle = now + Duration::from_mins(1);
+        [self.flush_at, reminder]
+            .into_iter()
+            .flatten()
+            .fold(idle, Instant::min)
     }
 
     async fn take(&mut self, report: Report) {
@@ -136,14 +142,20 @@ impl Recorder {
     async fn judge_run(&mut self, finished: Finished) {
         let check = Arc::clone(&finished.job.runnable.check);
         // The check may have been taken out while it ran.
-        if !self.project.checks.get(&check.id).is_some_and(|known| known.check.enabled) {
+        if !self
+            .project
+            .checks
+            .get(&check.id)
+            .is_some_and(|known| known.check.enabled)
+        {
             return;
         }
         let verdict = judge(&finished.outcome, &check.thresholds);
         let now = finished.started + finished.took;
         let state = self.states.remove(&check.id).unwrap_or_default();
         let new_incident = IncidentId::from_entropy(fastrand::u64(..));
-        let (state, transition) = alert::step(state, &check.id, &verdict, &check.confirmation, now, new_incident);
+        let (state, transition) =
+            alert::step(state, &check.id, &verdict, &check.confirmation, now, new_incident);
         let record = RunRecord {
             run: finished.run,
             check: check.id.clone(),
@@ -156,7 +168,11 @@ impl Recorder {
         if state.is_unsettled()
             && let Some(after) = check.confirmation.recheck_every
         {
-            let _ = self.parts.orders.send(Order::Recheck(check.id.clone(), after)).await;
+            let _ = self
+                .parts
+                .orders
+                .send(Order::Recheck(check.id.clone(), after))
+                .await;
         }
         if let Some(transition) = transition {
             self.tell(transition, &record);
@@ -168,7 +184,9 @@ impl Recorder {
     }
 
     fn tell(&mut self, transition: Transition, record: &RunRecord) {
-        let Some(runnable) = self.project.checks.get(&transition.check) else { return };
+        let Some(runnable) = self.project.checks.get(&transition.check) else {
+            return;
+        };
         let check = Arc::clone(&runnable.check);
         let facts = &record.outcome.evidence.facts;
         let telling = self.book.plan(&transition, &check, &self.project.routes, facts);
@@ -234,13 +252,19 @@ impl Recorder {
         }
         self.project = next;
         let project = Arc::clone(&self.project);
-        self.book
-            .reroute(&project.routes, |id| project.checks.get(id).map(|runnable| &*runnable.check));
+        self.book.reroute(&project.routes, |id| {
+            project.checks.get(id).map(|runnable| &*runnable.check)
+        });
         self.close_unwatched();
     }
 
     fn close_unwatched(&mut self) {
-        let is_watched = |id: &CheckId| self.project.checks.get(id).is_some_and(|known| known.check.enabled);
+        let is_watched = |id: &CheckId| {
+            self.project
+                .checks
+                .get(id)
+                .is_some_and(|known| known.check.enabled)
+        };
         let gone: Vec<CheckId> = self.states.keys().filter(|id| !is_watched(id)).cloned().collect();
         for id in &gone {
             let state = self.states.remove(id).unwrap_or_default();

@@ -135,5 +135,7 @@ impl Reloader {
 }
 
 fn is_configuration(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml") || path.is_dir()
+    path.extension()
+        .is_some_and(|ending| ending == "yaml" || ending == "yml")
+        || path.is_dir()
 }

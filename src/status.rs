@@ -91,7 +91,10 @@ impl Status {
 
     /// Notes how a reload went.
     pub fn note_reload(&self, at: Timestamp, problems: Vec<String>) {
-        *self.reload.write().unwrap_or_else(PoisonError::into_inner) = ReloadStatus { at: Some(at), problems };
+        *self.reload.write().unwrap_or_else(PoisonError::into_inner) = ReloadStatus {
+            at: Some(at),
+            problems,
+        };
     }
 
     /// Notes what is believed of a check before its first run.
@@ -135,12 +138,18 @@ impl Status {
 
     /// Notes that an incident opened.
     pub fn note_incident(&self) {
-        self.totals.write().unwrap_or_else(PoisonError::into_inner).incidents_opened += 1;
+        self.totals
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .incidents_opened += 1;
     }
 
     /// Notes that the store could not be written.
     pub fn note_store_failure(&self) {
-        self.totals.write().unwrap_or_else(PoisonError::into_inner).store_failures += 1;
+        self.totals
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .store_failures += 1;
     }
 
     /// Forgets checks that are no longer watched.

@@ -1,5 +1,7 @@
 //! Who may know whom: the rooms of ARCHITECTURE.md, enforced.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -18,18 +20,89 @@ const CORE: &[&str] = &[
 
 /// What the core must not know.
 const NOT_IN_CORE: &[&str] = &[
-    "tokio", "sqlx", "reqwest", "axum", "tracing", "hyper", "fantoccini", "crate::clock", "crate::store", "crate::api",
-    "crate::cli", "crate::app", "crate::check::", "crate::browser", "std::net", "std::fs", "std::env", "std::process",
+    "tokio",
+    "sqlx",
+    "reqwest",
+    "axum",
+    "tracing",
+    "hyper",
+    "fantoccini",
+    "crate::clock",
+    "crate::store",
+    "crate::api",
+    "crate::cli",
+    "crate::app",
+    "crate::check::",
+    "crate::browser",
+    "std::net",
+    "std::fs",
+    "std::env",
+    "std::process",
 ];
 
 /// Room → what it must not import besides.
 const FENCES: &[(&str, &[&str])] = &[
-    ("check", &["crate::store", "crate::notify", "crate::api", "crate::cli", "crate::app", "crate::alert", "crate::route", "crate::config"]),
-    ("browser", &["crate::store", "crate::notify", "crate::api", "crate::cli", "crate::app", "crate::alert", "crate::route", "crate::config"]),
-    ("store", &["crate::notify", "crate::api", "crate::cli", "crate::app", "crate::check", "crate::config", "crate::route"]),
-    ("notify", &["crate::api", "crate::cli", "crate::app", "crate::alert", "crate::route", "crate::config"]),
+    (
+        "check",
+        &[
+            "crate::store",
+            "crate::notify",
+            "crate::api",
+            "crate::cli",
+            "crate::app",
+            "crate::alert",
+            "crate::route",
+            "crate::config",
+        ],
+    ),
+    (
+        "browser",
+        &[
+            "crate::store",
+            "crate::notify",
+            "crate::api",
+            "crate::cli",
+            "crate::app",
+            "crate::alert",
+            "crate::route",
+            "crate::config",
+        ],
+    ),
+    (
+        "store",
+        &[
+            "crate::notify",
+            "crate::api",
+            "crate::cli",
+            "crate::app",
+            "crate::check",
+            "crate::config",
+            "crate::route",
+        ],
+    ),
+    (
+        "notify",
+        &[
+            "crate::api",
+            "crate::cli",
+            "crate::app",
+            "crate::alert",
+            "crate::route",
+            "crate::config",
+        ],
+    ),
     ("api", &["crate::cli", "crate::app", "crate::recorder"]),
-    ("demo", &["crate::store", "crate::check", "crate::config", "crate::api", "crate::app", "crate::notify"]),
+    (
+        "demo",
+        &[
+            "crate::store",
+            "crate::check",
+            "crate::config",
+            "crate::api",
+            "crate::app",
+            "crate::notify",
+        ],
+    ),
 ];
 
 fn files(path: &Path) -> Vec<PathBuf> {
@@ -60,14 +133,20 @@ fn breaches(room: &str, forbidden: &[&str]) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
     for file in files(&root.join(room)) {
-        if file.file_name().is_some_and(|name| name == "tests.rs" || name == "contract.rs") {
+        if file
+            .file_name()
+            .is_some_and(|name| name == "tests.rs" || name == "contract.rs")
+        {
             continue;
         }
         let code = code(&file);
         for word in forbidden {
             let used = [format!("use {word}"), format!("{word}::")];
             if used.iter().any(|form| code.contains(form.as_str())) {
-                found.push(format!("{} uses {word}", file.strip_prefix(&root).unwrap().display()));
+                found.push(format!(
+                    "{} uses {word}",
+                    file.strip_prefix(&root).unwrap().display()
+                ));
             }
         }
     }
@@ -82,7 +161,10 @@ fn the_core_decides_and_touches_nothing() {
 
 #[test]
 fn no_room_looks_over_its_fence() {
-    let found: Vec<String> = FENCES.iter().flat_map(|(room, forbidden)| breaches(room, forbidden)).collect();
+    let found: Vec<String> = FENCES
+        .iter()
+        .flat_map(|(room, forbidden)| breaches(room, forbidden))
+        .collect();
     assert_eq!(found, Vec::<String>::new());
 }
 
@@ -91,9 +173,14 @@ fn only_the_clock_reads_the_wall_clock() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for file in files(&root) {
         let code = code(&file);
-        let reads = ["SystemTime::now", "Timestamp::now()", "Zoned::now", "std::time::Instant"]
-            .iter()
-            .any(|word| code.contains(word));
+        let reads = [
+            "SystemTime::now",
+            "Timestamp::now()",
+            "Zoned::now",
+            "std::time::Instant",
+        ]
+        .iter()
+        .any(|word| code.contains(word));
         assert_eq!(reads, file.ends_with("clock.rs"), "{}", file.display());
     }
 }
@@ -101,7 +188,16 @@ fn only_the_clock_reads_the_wall_clock() {
 #[test]
 fn a_kind_is_named_in_its_own_file_and_its_table_alone() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for room in ["alert", "route", "judge.rs", "store", "schedule", "api", "recorder.rs", "report"] {
+    for room in [
+        "alert",
+        "route",
+        "judge.rs",
+        "store",
+        "schedule",
+        "api",
+        "recorder.rs",
+        "report",
+    ] {
         for file in files(&root.join(room)) {
             if file.ends_with("tests.rs") || file.ends_with("contract.rs") {
                 continue;

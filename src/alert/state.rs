@@ -6,12 +6,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    CheckId, Confirmation, IncidentId, Level, Timestamp, Transition, TransitionKind, Verdict,
-    Window,
+    CheckId, Confirmation, IncidentId, Level, Timestamp, Transition, TransitionKind, Verdict, Window,
 };
 
 /// The same problem within this time of resolving reopens the incident.
-const REOPENS_WITHIN: Duration = Duration::from_secs(5 * 60);
+const REOPENS_WITHIN: Duration = Duration::from_mins(5);
 
 /// What is believed of a check.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -107,18 +106,18 @@ impl CheckState {
 
     /// Updates what the known runs and the blind ones confirm, each by itself.
     fn confirm(&mut self, policy: &Confirmation) {
-        let worse = [Level::Critical, Level::Warning]
-            .into_iter()
-            .find(|level| *level > self.known_level && agree(&self.known, policy.fail_after, |seen| seen >= level));
+        let worse = [Level::Critical, Level::Warning].into_iter().find(|level| {
+            *level > self.known_level && agree(&self.known, policy.fail_after, |seen| seen >= level)
+        });
         if let Some(level) = worse {
             self.known_level = level;
             self.since_worse = 0;
         } else {
             let fresh = self.known.len() - self.since_worse;
             let recent: VecDeque<Level> = self.known.range(fresh..).copied().collect();
-            let better = [Level::Ok, Level::Warning]
-                .into_iter()
-                .find(|level| *level < self.known_level && agree(&recent, policy.recover_after, |seen| seen <= level));
+            let better = [Level::Ok, Level::Warning].into_iter().find(|level| {
+                *level < self.known_level && agree(&recent, policy.recover_after, |seen| seen <= level)
+            });
             if let Some(level) = better {
                 self.known_level = level;
             }
@@ -147,7 +146,12 @@ fn push<T>(ring: &mut VecDeque<T>, item: T) {
 }
 
 fn agree<T>(ring: &VecDeque<T>, window: Window, fits: impl Fn(&T) -> bool) -> bool {
-    ring.iter().rev().take(window.of).filter(|item| fits(item)).count() >= window.needed
+    ring.iter()
+        .rev()
+        .take(window.of)
+        .filter(|item| fits(item))
+        .count()
+        >= window.needed
 }
 
 /// Takes one run's verdict into the state.
@@ -264,11 +268,11 @@ mod tests {
                 'x' => Level::Critical,
                 '?' => Level::Unknown,
                 _ => {
-                    now = now + Duration::from_secs(600);
+                    now = now + Duration::from_mins(10);
                     continue;
                 }
             };
-            now = now + Duration::from_secs(60);
+            now = now + Duration::from_mins(1);
             let verdict = Verdict {
                 level,
                 reasons: Vec::new(),
@@ -278,7 +282,13 @@ mod tests {
             state = next;
             if let Some(t) = transition {
                 let after = format_duration(t.at.since(t.opened));
-                told.push(format!("{n}: {} {} {}→{} after {after}", t.incident, t.kind.as_str(), t.from, t.to));
+                told.push(format!(
+                    "{n}: {} {} {}→{} after {after}",
+                    t.incident,
+                    t.kind.as_str(),
+                    t.from,
+                    t.to
+                ));
             }
         }
         told.join("\n")
@@ -392,7 +402,14 @@ mod tests {
         };
         let now = Timestamp::from_unix_ms(0);
         let policy = Confirmation::default();
-        let (state, _) = step(CheckState::default(), &check, &verdict, &policy, now, IncidentId("a".into()));
+        let (state, _) = step(
+            CheckState::default(),
+            &check,
+            &verdict,
+            &policy,
+            now,
+            IncidentId("a".into()),
+        );
         assert!(state.is_unsettled());
         let (state, _) = step(state, &check, &verdict, &policy, now, IncidentId("a".into()));
         assert!(!state.is_unsettled());

@@ -26,10 +26,9 @@ pub struct Filter {
 pub async fn list(State(parts): Parts, Query(filter): Query<Filter>) -> Result<Json<Value>, ApiProblem> {
     let level = match &filter.level {
         None => None,
-        Some(word) => Some(
-            Level::from_word(word)
-                .ok_or_else(|| ApiProblem::bad_request(format!("`{word}` is not a level: ok, warning, unknown, critical")))?,
-        ),
+        Some(word) => Some(Level::from_word(word).ok_or_else(|| {
+            ApiProblem::bad_request(format!("`{word}` is not a level: ok, warning, unknown, critical"))
+        })?),
     };
     let project = parts.project();
     let checks: Vec<Value> = project
@@ -37,7 +36,10 @@ pub async fn list(State(parts): Parts, Query(filter): Query<Filter>) -> Result<J
         .values()
         .filter(|runnable| {
             let check = &runnable.check;
-            filter.group.as_ref().is_none_or(|group| is_in_group(check.group(), group))
+            filter
+                .group
+                .as_ref()
+                .is_none_or(|group| is_in_group(check.group(), group))
                 && filter.tag.as_ref().is_none_or(|tag| check.tags.contains(tag))
         })
         .map(|runnable| (runnable, parts.status.check(&runnable.check.id)))
@@ -66,7 +68,10 @@ pub struct ResultsQuery {
 }
 
 /// A check's runs, the newest first.
-pub async fn results(State(parts): Parts, Query(query): Query<ResultsQuery>) -> Result<Json<Value>, ApiProblem> {
+pub async fn results(
+    State(parts): Parts,
+    Query(query): Query<ResultsQuery>,
+) -> Result<Json<Value>, ApiProblem> {
     let id = CheckId::parse(&query.check).map_err(|_| ApiProblem::not_found("there is no such check"))?;
     let limit = query.limit.unwrap_or(100).min(MOST_ROWS);
     let rows = parts.store.results(&id, limit).await?;

@@ -19,11 +19,18 @@ pub struct IncidentQuery {
 }
 
 /// Incidents, the newest first.
-pub async fn list(State(parts): Parts, Query(query): Query<IncidentQuery>) -> Result<Json<Value>, ApiProblem> {
+pub async fn list(
+    State(parts): Parts,
+    Query(query): Query<IncidentQuery>,
+) -> Result<Json<Value>, ApiProblem> {
     let open_only = match query.state.as_deref() {
         None | Some("all") => false,
         Some("open") => true,
-        Some(other) => return Err(ApiProblem::bad_request(format!("`{other}` is not a state: open, all"))),
+        Some(other) => {
+            return Err(ApiProblem::bad_request(format!(
+                "`{other}` is not a state: open, all"
+            )));
+        }
     };
     let limit = query.limit.unwrap_or(100).min(MOST_ROWS);
     let incidents = parts.store.incidents(open_only, limit).await?;
@@ -40,7 +47,9 @@ pub async fn show(State(parts): Parts, Path(id): Path<String>) -> Result<Json<Va
         .ok_or_else(|| ApiProblem::not_found(format!("there is no incident `{id}`")))?;
     let transitions = parts.store.transitions(&id).await?;
     let deliveries = parts.store.deliveries(Some(&id), MOST_ROWS).await?;
-    Ok(Json(json!({ "incident": incident, "transitions": transitions, "deliveries": deliveries })))
+    Ok(Json(
+        json!({ "incident": incident, "transitions": transitions, "deliveries": deliveries }),
+    ))
 }
 
 /// How many deliveries.
@@ -50,7 +59,10 @@ pub struct DeliveryQuery {
 }
 
 /// Deliveries, the newest first.
-pub async fn deliveries(State(parts): Parts, Query(query): Query<DeliveryQuery>) -> Result<Json<Value>, ApiProblem> {
+pub async fn deliveries(
+    State(parts): Parts,
+    Query(query): Query<DeliveryQuery>,
+) -> Result<Json<Value>, ApiProblem> {
     let limit = query.limit.unwrap_or(100).min(MOST_ROWS);
     let rows = parts.store.deliveries(None, limit).await?;
     Ok(Json(json!({ "deliveries": rows })))

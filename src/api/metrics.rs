@@ -1,4 +1,4 @@
-//! `/metrics` in the OpenMetrics text format. `probe_*` names are blackbox_exporter's.
+//! `/metrics` in the `OpenMetrics` text format. `probe_*` names are `blackbox_exporter`'s.
 
 use std::sync::Arc;
 
@@ -56,31 +56,47 @@ type PerCheck = (&'static str, &'static str, fn(&CheckStatus) -> Option<f64>);
 
 /// One line per check each: name, help, value.
 const PER_CHECK: &[PerCheck] = &[
-    ("probe_success", "Whether the last run was ok or only warned", |status| {
-        status.last_level.map(|level| f64::from(u8::from(level <= Level::Warning)))
-    }),
+    (
+        "probe_success",
+        "Whether the last run was ok or only warned",
+        |status| {
+            status
+                .last_level
+                .map(|level| f64::from(u8::from(level <= Level::Warning)))
+        },
+    ),
     ("probe_duration_seconds", "How long the last run took", |status| {
         measured(status, "duration")
     }),
     ("probe_http_status_code", "Status of the last answer", |status| {
         status.measured.get("status").map(|quantity| quantity.value)
     }),
-    ("probe_dns_lookup_time_seconds", "Resolving the name in the last run", |status| {
-        measured(status, "dns_time")
-    }),
-    ("haetae_check_level", "Believed level: 0 ok, 1 warning, 2 unknown, 3 critical", |status| {
-        Some(match status.level {
-            Level::Ok => 0.0,
-            Level::Warning => 1.0,
-            Level::Unknown => 2.0,
-            Level::Critical => 3.0,
-        })
-    }),
+    (
+        "probe_dns_lookup_time_seconds",
+        "Resolving the name in the last run",
+        |status| measured(status, "dns_time"),
+    ),
+    (
+        "haetae_check_level",
+        "Believed level: 0 ok, 1 warning, 2 unknown, 3 critical",
+        |status| {
+            Some(match status.level {
+                Level::Ok => 0.0,
+                Level::Warning => 1.0,
+                Level::Unknown => 2.0,
+                Level::Critical => 3.0,
+            })
+        },
+    ),
 ];
 
 fn measured(status: &CheckStatus, name: &str) -> Option<f64> {
     let quantity = status.measured.get(name)?;
-    Some(if quantity.unit == Unit::Ms { quantity.value / 1_000.0 } else { quantity.value })
+    Some(if quantity.unit == Unit::Ms {
+        quantity.value / 1_000.0
+    } else {
+        quantity.value
+    })
 }
 
 impl Collector for Now {
@@ -109,10 +125,14 @@ impl Collector for Now {
 
 fn labels(runnable: &Runnable) -> Labels<'_> {
     let check = &runnable.check;
-    [("check", check.id.as_str()), ("group", check.group()), ("kind", check.kind)]
+    [
+        ("check", check.id.as_str()),
+        ("group", check.group()),
+        ("kind", check.kind),
+    ]
 }
 
-/// blackbox_exporter gives the moment, not what is left.
+/// `blackbox_exporter` gives the moment, not what is left.
 fn encode_certificates(encoder: &mut DescriptorEncoder, checks: &[(&Runnable, CheckStatus)]) -> Written {
     let gauge = ConstGauge::new(0.0);
     let mut family = encoder.encode_descriptor(
@@ -122,7 +142,10 @@ fn encode_certificates(encoder: &mut DescriptorEncoder, checks: &[(&Runnable, Ch
         gauge.metric_type(),
     )?;
     for (runnable, status) in checks {
-        let left_ms = status.measured.get("certificate_left").map(|quantity| quantity.value);
+        let left_ms = status
+            .measured
+            .get("certificate_left")
+            .map(|quantity| quantity.value);
         if let (Some(left_ms), Some(ran)) = (left_ms, status.last_run) {
             let expires = (ran.as_unix_ms() as f64 + left_ms) / 1_000.0;
             ConstGauge::new(expires.round()).encode(family.encode_family(&labels(runnable))?)?;
@@ -136,15 +159,31 @@ impl Now {
         let totals = self.parts.status.totals();
         for (name, help, value) in [
             ("haetae_runs", "Runs that are over", totals.runs),
-            ("haetae_runs_late", "Due times missed because the run before was still going", totals.late),
-            ("haetae_incidents_opened", "Incidents opened", totals.incidents_opened),
-            ("haetae_store_failures", "Times the store could not be written", totals.store_failures),
+            (
+                "haetae_runs_late",
+                "Due times missed because the run before was still going",
+                totals.late,
+            ),
+            (
+                "haetae_incidents_opened",
+                "Incidents opened",
+                totals.incidents_opened,
+            ),
+            (
+                "haetae_store_failures",
+                "Times the store could not be written",
+                totals.store_failures,
+            ),
         ] {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
         }
         for (name, help, value) in [
-            ("haetae_deliveries_owed", "Messages that are still to be sent", self.owed),
+            (
+                "haetae_deliveries_owed",
+                "Messages that are still to be sent",
+                self.owed,
+            ),
             ("haetae_deliveries_dead", "Messages that were given up", self.dead),
             ("haetae_incidents_open", "Incidents that are open", self.open),
         ] {
@@ -163,6 +202,11 @@ impl Now {
             .chain(std::iter::once(f64::MAX))
             .zip(totals.lateness)
             .collect();
-        family.encode_histogram::<[(&str, &str); 0]>(totals.lateness_sum_ms / 1_000.0, totals.runs, &buckets, None)
+        family.encode_histogram::<[(&str, &str); 0]>(
+            totals.lateness_sum_ms / 1_000.0,
+            totals.runs,
+            &buckets,
+            None,
+        )
     }
 }

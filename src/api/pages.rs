@@ -64,9 +64,15 @@ pub async fn overview(State(parts): Parts) -> Result<Response, ApiProblem> {
                 id: check.id.to_string(),
                 name: check.name.clone(),
                 kind: check.kind,
-                level: if status.last_run.is_none() { "waiting" } else { status.level.as_str() },
+                level: if status.last_run.is_none() {
+                    "waiting"
+                } else {
+                    status.level.as_str()
+                },
                 enabled: check.enabled,
-                last_run: status.last_run.map_or_else(|| "not yet".into(), |at| ago(now, at)),
+                last_run: status
+                    .last_run
+                    .map_or_else(|| "not yet".into(), |at| ago(now, at)),
                 took: format!("{}ms", status.last_took_ms),
                 headline: status.headline,
             };
@@ -75,7 +81,7 @@ pub async fn overview(State(parts): Parts) -> Result<Response, ApiProblem> {
         .collect();
     checks.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.id.cmp(&b.1.id)));
     let reload = parts.status.reload();
-    page(&Overview {
+    Ok(page(&Overview {
         bad: checks.iter().filter(|(level, _)| *level != Level::Ok).count(),
         open: open.iter().map(|incident| incident_line(incident, now)).collect(),
         checks: checks.into_iter().map(|(_, line)| line).collect(),
@@ -85,7 +91,7 @@ pub async fn overview(State(parts): Parts) -> Result<Response, ApiProblem> {
         dead,
         now,
         started: parts.started,
-    })
+    }))
 }
 
 fn incident_line(incident: &Incident, now: Timestamp) -> IncidentLine {
@@ -96,7 +102,11 @@ fn incident_line(incident: &Incident, now: Timestamp) -> IncidentLine {
         level: incident.level.as_str(),
         lasted: format_duration(incident.resolved.unwrap_or(now).since(incident.opened)),
         headline: incident.headline.clone(),
-        told: if told.is_empty() { "nobody".into() } else { told.join(", ") },
+        told: if told.is_empty() {
+            "nobody".into()
+        } else {
+            told.join(", ")
+        },
     }
 }
 
@@ -127,20 +137,32 @@ pub async fn check(State(parts): Parts, Path(id): Path<String>) -> Result<Respon
         ("description", check.description.clone()),
         ("owner", check.owner.clone()),
         ("runbook", check.runbook.clone()),
-        ("tags", Some(check.tags.join(", ")).filter(|tags| !tags.is_empty())),
+        (
+            "tags",
+            Some(check.tags.join(", ")).filter(|tags| !tags.is_empty()),
+        ),
         ("written in", Some(check.place.clone())),
-        ("last reason", Some(status.headline.clone()).filter(|text| !text.is_empty())),
-        ("runs / flaky / late since the start", Some(format!("{} / {} / {}", status.runs, status.flaky, status.late))),
+        (
+            "last reason",
+            Some(status.headline.clone()).filter(|text| !text.is_empty()),
+        ),
+        (
+            "runs / flaky / late since the start",
+            Some(format!("{} / {} / {}", status.runs, status.flaky, status.late)),
+        ),
     ];
-    page(&CheckPage {
+    Ok(page(&CheckPage {
         id: id.to_string(),
         name: check.name.clone(),
         level: status.level.as_str(),
-        facts: facts.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
+        facts: facts
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect(),
         measured: status.measured,
         effective: project.effective.get(&id).cloned().unwrap_or_default(),
         results: parts.store.results(&id, 50).await?,
-    })
+    }))
 }
 
 #[derive(Template)]
@@ -193,9 +215,17 @@ pub async fn incident(State(parts): Parts, Path(id): Path<String>) -> Result<Res
         .files
         .iter()
         .filter(|file| file.path.extension().is_some_and(|ending| ending == "png"))
-        .filter_map(|file| Some(file.path.strip_prefix(&parts.evidence_dir).ok()?.to_string_lossy().into_owned()))
+        .filter_map(|file| {
+            Some(
+                file.path
+                    .strip_prefix(&parts.evidence_dir)
+                    .ok()?
+                    .to_string_lossy()
+                    .into_owned(),
+            )
+        })
         .collect();
-    page(&IncidentPage {
+    Ok(page(&IncidentPage {
         line: incident_line(&incident, crate::clock::wall_now()),
         over: incident.resolved.is_some(),
         incident,
@@ -206,7 +236,7 @@ pub async fn incident(State(parts): Parts, Path(id): Path<String>) -> Result<Res
         facts: evidence.facts,
         excerpt: evidence.excerpt,
         pictures,
-    })
+    }))
 }
 
 /// What was seen when the incident was last worse than ok.
@@ -222,13 +252,20 @@ fn step(row: TransitionRow) -> Step {
     let transition = row.transition;
     Step {
         at: transition.at,
-        what: format!("{}: {} → {}", transition.kind.as_str(), transition.from, transition.to),
+        what: format!(
+            "{}: {} → {}",
+            transition.kind.as_str(),
+            transition.from,
+            transition.to
+        ),
         reasons: transition
             .verdict
             .reasons
             .iter()
             .map(|(_, reason)| match reason {
-                crate::model::Reason::Broken { what, detail } if !detail.is_empty() => format!("{what}\n{detail}"),
+                crate::model::Reason::Broken { what, detail } if !detail.is_empty() => {
+                    format!("{what}\n{detail}")
+                }
                 other => other.to_string(),
             })
             .collect(),
@@ -240,25 +277,33 @@ fn step(row: TransitionRow) -> Step {
 pub async fn evidence(State(parts): Parts, Path(path): Path<String>) -> Result<Response, ApiProblem> {
     let missing = || ApiProblem::not_found("there is no such picture");
     let relative = FilePath::new(&path);
-    let plain = relative.components().all(|part| matches!(part, Component::Normal(_)));
+    let plain = relative
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)));
     if !plain || relative.extension().is_none_or(|ending| ending != "png") {
         return Err(missing());
     }
-    let picture = tokio::fs::read(parts.evidence_dir.join(relative)).await.map_err(|_| missing())?;
+    let picture = tokio::fs::read(parts.evidence_dir.join(relative))
+        .await
+        .map_err(|_| missing())?;
     Ok(([(header::CONTENT_TYPE, "image/png")], picture).into_response())
 }
 
 /// `/style.css`
 pub async fn style() -> Response {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("web/style.css")).into_response()
+    (
+        [(header::CONTENT_TYPE, "text/css; charset=utf-8")],
+        include_str!("web/style.css"),
+    )
+        .into_response()
 }
 
-fn page(template: &impl Template) -> Result<Response, ApiProblem> {
+fn page(template: &impl Template) -> Response {
     match template.render() {
-        Ok(html) => Ok(Html(html).into_response()),
+        Ok(html) => Html(html).into_response(),
         Err(error) => {
             tracing::error!(%error, "a page could not be written");
-            Ok((StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written").into_response())
+            (StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written").into_response()
         }
     }
 }

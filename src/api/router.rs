@@ -49,9 +49,15 @@ pub fn router(parts: Arc<ApiParts>) -> Router {
         .route("/readyz", get(readyz))
         .route("/-/reload", post(reload))
         .fallback(async || ApiProblem::not_found("there is nothing here"))
-        .layer(middleware::from_fn_with_state(Arc::clone(&parts), refuse_foreign_hosts))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&parts),
+            refuse_foreign_hosts,
+        ))
         .layer(RequestBodyLimitLayer::new(LARGEST_REQUEST_BYTES))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LONGEST_REQUEST))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            LONGEST_REQUEST,
+        ))
         .layer(CatchPanicLayer::new())
         .layer(fixed_header("content-security-policy", POLICY))
         .layer(fixed_header("x-content-type-options", "nosniff"))
@@ -73,12 +79,23 @@ async fn refuse_foreign_hosts(State(parts): Parts, request: Request, next: Next)
 }
 
 fn foreign(parts: &ApiParts, request: &Request) -> Option<String> {
-    let text = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let text = |name| {
+        request
+            .headers()
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
     let host = text(header::HOST).unwrap_or_default();
     let project = parts.project();
-    let public = project.settings.public_url.as_deref().and_then(|url| Url::parse(url).ok());
+    let public = project
+        .settings
+        .public_url
+        .as_deref()
+        .and_then(|url| Url::parse(url).ok());
     if !is_known_host(host, public.as_ref()) {
-        return Some(format!("`{host}` is not a name of this server; set `public_url` in haetae.yaml"));
+        return Some(format!(
+            "`{host}` is not a name of this server; set `public_url` in haetae.yaml"
+        ));
     }
     let foreign_origin = text(header::ORIGIN)
         .and_then(|origin| Url::parse(origin).ok())
@@ -89,12 +106,15 @@ fn foreign(parts: &ApiParts, request: &Request) -> Option<String> {
 
 fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 /// An address, `localhost`, or the name in `public_url`.
 fn is_known_host(host: &str, public: Option<&Url>) -> bool {
-    let Ok(url) = Url::parse(&format!("http://{host}/")) else { return false };
+    let Ok(url) = Url::parse(&format!("http://{host}/")) else {
+        return false;
+    };
     match url.host() {
         Some(url::Host::Ipv4(_) | url::Host::Ipv6(_)) => true,
         Some(url::Host::Domain(name)) => {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use fantoccini::actions::{
-    Actions, InputSource, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, MOUSE_BUTTON_RIGHT, MouseActions, PointerAction,
+    Actions, InputSource, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, MOUSE_BUTTON_RIGHT, MouseActions,
+    PointerAction,
 };
 use fantoccini::elements::Element;
 use fantoccini::key::Key;
@@ -63,7 +64,10 @@ pub fn parse_chord(text: &str) -> Result<Chord, String> {
         .collect();
     keys.filter(|keys| !keys.is_empty()).map(Chord).ok_or_else(|| {
         let known: Vec<&str> = KEYS.iter().map(|(name, _)| *name).collect();
-        format!("`{text}` is not a key: write a character, one of {}, or several with +", known.join(", "))
+        format!(
+            "`{text}` is not a key: write a character, one of {}, or several with +",
+            known.join(", ")
+        )
     })
 }
 
@@ -72,7 +76,13 @@ pub fn parse_chord(text: &str) -> Result<Chord, String> {
 pub fn press_chord(chord: &Chord) -> Actions {
     let mut keys = KeyActions::new("keyboard".into());
     // A chord with Control or Meta means the key, not the letter it would type.
-    let lower = |c: &char| if chord.0.len() > 1 { c.to_ascii_lowercase() } else { *c };
+    let lower = |c: &char| {
+        if chord.0.len() > 1 {
+            c.to_ascii_lowercase()
+        } else {
+            *c
+        }
+    };
     for value in chord.0.iter().map(lower) {
         keys = keys.then(KeyAction::Down { value });
     }

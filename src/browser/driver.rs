@@ -80,7 +80,10 @@ impl Driver {
             return Err("ChromeDriver has no output".into());
         };
         let mut output = BufReader::new(stdout).lines();
-        let port = timeout(START_TIMEOUT, port_from(&mut output)).await.ok().flatten();
+        let port = timeout(START_TIMEOUT, port_from(&mut output))
+            .await
+            .ok()
+            .flatten();
         let mut driver = Self {
             child,
             group,
@@ -147,8 +150,28 @@ fn contained() -> &'static [String] {
     static WORDS: OnceLock<Vec<String>> = OnceLock::new();
     WORDS.get_or_init(|| {
         let ways: [&[&str]; 3] = [
-            &["setpriv", "--pdeathsig", "KILL", "unshare", "--user", "--map-current-user", "--pid", "--fork", "--kill-child", "--mount-proc"],
-            &["setpriv", "--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child", "--mount-proc"],
+            &[
+                "setpriv",
+                "--pdeathsig",
+                "KILL",
+                "unshare",
+                "--user",
+                "--map-current-user",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                "--mount-proc",
+            ],
+            &[
+                "setpriv",
+                "--pdeathsig",
+                "KILL",
+                "unshare",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                "--mount-proc",
+            ],
             &["setpriv", "--pdeathsig", "KILL"],
         ];
         ways.iter()

@@ -11,7 +11,13 @@ use crate::model::{Evidence, EvidenceFile, Redactor};
 const MOST_CONSOLE_LINES: usize = 100;
 
 /// Writes a picture of the window and tells where. What cannot be had is left out.
-pub async fn keep_screenshot(session: &Session, limit: Instant, folder: &Path, name: &str, evidence: &mut Evidence) {
+pub async fn keep_screenshot(
+    session: &Session,
+    limit: Instant,
+    folder: &Path,
+    name: &str,
+    evidence: &mut Evidence,
+) {
     match session.screenshot(limit).await {
         Ok(png) => {
             if let Some(path) = write(folder, &format!("{}.png", file_name(name)), &png).await {
@@ -52,7 +58,11 @@ pub async fn keep_console(session: &Session, limit: Instant, evidence: &mut Evid
     let errors = entries.iter().filter(|(level, _)| level == "SEVERE").count();
     for (level, text) in entries {
         if evidence.console.len() < MOST_CONSOLE_LINES {
-            let level = if level == "SEVERE" { "error".to_owned() } else { level.to_lowercase() };
+            let level = if level == "SEVERE" {
+                "error".to_owned()
+            } else {
+                level.to_lowercase()
+            };
             evidence.console.push(format!("{level}: {text}"));
         }
     }
@@ -78,8 +88,18 @@ async fn write(folder: &Path, name: &str, content: &[u8]) -> Option<PathBuf> {
 fn file_name(name: &str) -> String {
     let kept: String = name
         .chars()
-        .map(|c| if c.is_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' })
+        .map(|c| {
+            if c.is_alphanumeric() || matches!(c, '-' | '_') {
+                c
+            } else {
+                '-'
+            }
+        })
         .take(60)
         .collect();
-    if kept.is_empty() { "screenshot".into() } else { kept }
+    if kept.is_empty() {
+        "screenshot".into()
+    } else {
+        kept
+    }
 }

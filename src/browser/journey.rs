@@ -92,9 +92,23 @@ impl Journey<'_> {
 
     async fn keep_evidence(&self, walk: &mut Walk<'_>, limit: Instant) {
         walk.mask_secrets(limit).await;
-        keep_screenshot(walk.session, limit, &self.folder, "failed", &mut walk.ended.evidence).await;
+        keep_screenshot(
+            walk.session,
+            limit,
+            &self.folder,
+            "failed",
+            &mut walk.ended.evidence,
+        )
+        .await;
         let redactor = self.run.services.redactor.current();
-        keep_source(walk.session, limit, &self.folder, &redactor, &mut walk.ended.evidence).await;
+        keep_source(
+            walk.session,
+            limit,
+            &self.folder,
+            &redactor,
+            &mut walk.ended.evidence,
+        )
+        .await;
     }
 
     /// Runs the `always:` steps. What fails here is remarked on and hides nothing.

@@ -62,9 +62,15 @@ fn start_ticks(pid: u32) -> Option<u64> {
 /// Kills every process that was started with this folder as its place for temporary files.
 pub fn end_processes_of(folder: &Path) {
     let mark = format!("TMPDIR={}", folder.display());
-    let Ok(entries) = fs::read_dir("/proc") else { return };
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return;
+    };
     for entry in entries.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<i32>().ok())
+        else {
             continue;
         };
         let environment = fs::read(entry.path().join("environ")).unwrap_or_default();

@@ -12,13 +12,22 @@ pub static LOCATOR: Spec = Spec {
     keys: &[
         Key::new("text", Shape::Text, "By the text it shows."),
         Key::new("label", Shape::Text, "A field by its label."),
-        Key::new("role", Shape::Plain, "By its role: button, link, textbox, checkbox, heading …"),
+        Key::new(
+            "role",
+            Shape::Plain,
+            "By its role: button, link, textbox, checkbox, heading …",
+        ),
         Key::new("name", Shape::Text, "With `role`: its accessible name."),
         Key::new("placeholder", Shape::Text, "A field by the hint in it."),
         Key::new("test_id", Shape::Text, "By its test id attribute."),
         Key::new("css", Shape::Text, "By a CSS selector."),
         Key::new("xpath", Shape::Text, "By an XPath."),
-        Key::or("exact", Shape::Boolean, "false", "Only a whole match, letter for letter."),
+        Key::or(
+            "exact",
+            Shape::Boolean,
+            "false",
+            "Only a whole match, letter for letter.",
+        ),
         Key::new("nth", Shape::Integer(1, 10_000), "Which of several, from 1."),
         Key::new("in", Shape::Ref(&ELEMENT), "Inside this element."),
         Key::new("near", Shape::Text, "In the row or box that holds this text."),
@@ -54,6 +63,9 @@ enum By {
     XPath(Text),
     Frame(Text),
 }
+
+/// Makes a way out of its text.
+type Way = fn(Text) -> By;
 
 /// An element, tried one way after another.
 #[derive(Debug, Clone)]
@@ -137,7 +149,7 @@ impl Locator {
         }
         let fields = Fields::open(node, &LOCATOR, reader)?;
         let mut ways: Vec<By> = Vec::new();
-        let texts: [(&str, fn(Text) -> By); 6] = [
+        let texts: [(&str, Way); 6] = [
             ("text", By::Text),
             ("label", By::Label),
             ("placeholder", By::Placeholder),
@@ -164,7 +176,10 @@ impl Locator {
         let inside = fields.get("in").and_then(|node| Self::read(node, reader));
         Some(Self {
             by: ways.remove(0),
-            exact: fields.get("exact").and_then(|node| reader.boolean(node)).unwrap_or(false),
+            exact: fields
+                .get("exact")
+                .and_then(|node| reader.boolean(node))
+                .unwrap_or(false),
             nth: fields.get("nth").and_then(|node| reader.integer(node, 1, 10_000)),
             inside: inside.map(Box::new),
             near: fields.get("near").and_then(|node| reader.text(node)),
@@ -233,7 +248,11 @@ impl Locator {
             .as_ref()
             .map(|outer| format!(" inside {}", outer.described(Kind::Any)))
             .unwrap_or_default();
-        let near = self.near.as_ref().map(|text| format!(" near \"{text}\"")).unwrap_or_default();
+        let near = self
+            .near
+            .as_ref()
+            .map(|text| format!(" near \"{text}\""))
+            .unwrap_or_default();
         let nth = self.nth.map(|nth| format!(" (number {nth})")).unwrap_or_default();
         format!("{base}{inside}{near}{nth}")
     }

@@ -98,14 +98,13 @@ impl Browsers {
         }
         let kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let alive = kept.and_then(|mut slot| slot.driver.is_alive().then_some(slot));
-        let slot = match alive {
-            Some(slot) => slot,
-            None => {
-                let number = self.started.fetch_add(1, Ordering::Relaxed);
-                let driver = Driver::start(&self.settings.command, number).await?;
-                self.targets.deny_own_port(driver.port);
-                Slot { driver, runs: 0 }
-            }
+        let slot = if let Some(slot) = alive {
+            slot
+        } else {
+            let number = self.started.fetch_add(1, Ordering::Relaxed);
+            let driver = Driver::start(&self.settings.command, number).await?;
+            self.targets.deny_own_port(driver.port);
+            Slot { driver, runs: 0 }
         };
         Ok(Lease {
             slot: Some(slot),

@@ -18,8 +18,17 @@ pub static BROWSER: Spec = Spec {
     example: "browser: { url: https://shop.example }",
     keys: &[
         Key::new("url", Shape::Text, "What `open: /login` is relative to."),
-        Key::or("viewport", Shape::Plain, "1280x800", "Width and height in CSS pixels."),
-        Key::new("locale", Shape::Plain, "What the browser says it speaks: `ko-KR`."),
+        Key::or(
+            "viewport",
+            Shape::Plain,
+            "1280x800",
+            "Width and height in CSS pixels.",
+        ),
+        Key::new(
+            "locale",
+            Shape::Plain,
+            "What the browser says it speaks: `ko-KR`.",
+        ),
         Key::new("timezone", Shape::Plain, "The browser's clock: `Asia/Seoul`."),
         Key::planned("device"),
         Key::planned("measure_page"),
@@ -37,37 +46,95 @@ static STEP: Spec = Spec {
     name: "a step",
     example: "- click: Log in",
     keys: &[
-        Key::new("open", Shape::Text, "Opens a page; a path is relative to `browser.url`."),
+        Key::new(
+            "open",
+            Shape::Text,
+            "Opens a page; a path is relative to `browser.url`.",
+        ),
         Key::new("back", Shape::Any, "One page back."),
         Key::new("forward", Shape::Any, "One page forward."),
         Key::new("reload", Shape::Any, "The same page again."),
         Key::new("click", Shape::Ref(&ELEMENT), "Clicks an element."),
         Key::new("double_click", Shape::Ref(&ELEMENT), "Clicks it twice."),
-        Key::new("right_click", Shape::Ref(&ELEMENT), "Clicks it with the right button."),
+        Key::new(
+            "right_click",
+            Shape::Ref(&ELEMENT),
+            "Clicks it with the right button.",
+        ),
         Key::new("hover", Shape::Ref(&ELEMENT), "Moves the mouse over it."),
         Key::new("type", Shape::Object(&TYPE), "Types into a field."),
         Key::new("clear", Shape::Ref(&ELEMENT), "Empties a field."),
-        Key::new("choose", Shape::Either(&[Shape::Text, Shape::Object(&CHOOSE)]), "Picks an option of a list."),
+        Key::new(
+            "choose",
+            Shape::Either(&[Shape::Text, Shape::Object(&CHOOSE)]),
+            "Picks an option of a list.",
+        ),
         Key::new("check", Shape::Ref(&ELEMENT), "Ticks a box."),
         Key::new("uncheck", Shape::Ref(&ELEMENT), "Unticks it."),
         Key::new("press", Shape::Plain, "Presses keys: `Enter`, `Control+S`."),
         Key::new("scroll_to", Shape::Ref(&ELEMENT), "Brings an element into view."),
-        Key::new("see", Shape::Ref(&ELEMENT), "It is visible within the step's time."),
-        Key::new("not_see", Shape::Ref(&ELEMENT), "It is not, or no longer, visible within the step's time."),
-        Key::new("expect", Shape::OneOrMany(&Shape::Object(&PAGE_EXPECT)), "Something holds within the step's time."),
+        Key::new(
+            "see",
+            Shape::Ref(&ELEMENT),
+            "It is visible within the step's time.",
+        ),
+        Key::new(
+            "not_see",
+            Shape::Ref(&ELEMENT),
+            "It is not, or no longer, visible within the step's time.",
+        ),
+        Key::new(
+            "expect",
+            Shape::OneOrMany(&Shape::Object(&PAGE_EXPECT)),
+            "Something holds within the step's time.",
+        ),
         Key::new("wait_for", Shape::Object(&WAIT_FOR), "Waits for something."),
         Key::new("pause", Shape::Duration, "Waits; better wait for something."),
-        Key::new("remember", Shape::Map(&Shape::Any), "Keeps values for later steps."),
+        Key::new(
+            "remember",
+            Shape::Map(&Shape::Any),
+            "Keeps values for later steps.",
+        ),
         Key::new("screenshot", Shape::Text, "Keeps a picture under this name."),
-        Key::new("step", Shape::Plain, "A named group: timed, and may have thresholds of its own."),
-        Key::new("inside", Shape::Either(&[Shape::Object(&INSIDE), Shape::Text]), "The steps happen in a frame or inside an element."),
-        Key::new("if_seen", Shape::Ref(&ELEMENT), "The steps happen only if this is visible."),
+        Key::new(
+            "step",
+            Shape::Plain,
+            "A named group: timed, and may have thresholds of its own.",
+        ),
+        Key::new(
+            "inside",
+            Shape::Either(&[Shape::Object(&INSIDE), Shape::Text]),
+            "The steps happen in a frame or inside an element.",
+        ),
+        Key::new(
+            "if_seen",
+            Shape::Ref(&ELEMENT),
+            "The steps happen only if this is visible.",
+        ),
         Key::new("steps", Shape::Ref(&STEPS), "The steps of a group."),
-        Key::new("thresholds", Shape::Object(&STEP_THRESHOLDS), "With `step`: bounds on its time."),
+        Key::new(
+            "thresholds",
+            Shape::Object(&STEP_THRESHOLDS),
+            "With `step`: bounds on its time.",
+        ),
         Key::new("within", Shape::Duration, "How long the step may take."),
-        Key::or("level", Shape::Choice(&["warning", "critical"]), "critical", "What a failure here makes of the run."),
-        Key::or("optional", Shape::Boolean, "false", "The scenario goes on when the step fails."),
-        Key::new("frame", Shape::Either(&[Shape::Text, Shape::Object(&super::locator::LOCATOR)]), "In which frame the step happens."),
+        Key::or(
+            "level",
+            Shape::Choice(&["warning", "critical"]),
+            "critical",
+            "What a failure here makes of the run.",
+        ),
+        Key::or(
+            "optional",
+            Shape::Boolean,
+            "false",
+            "The scenario goes on when the step fails.",
+        ),
+        Key::new(
+            "frame",
+            Shape::Either(&[Shape::Text, Shape::Object(&super::locator::LOCATOR)]),
+            "In which frame the step happens.",
+        ),
         Key::new("note", Shape::Plain, "For the reader."),
         Key::planned("tab"),
         Key::planned("upload"),
@@ -119,7 +186,11 @@ static INSIDE: Spec = Spec {
     name: "inside",
     example: "inside: { frame: Payment }",
     keys: &[
-        Key::new("frame", Shape::Either(&[Shape::Text, Shape::Object(&super::locator::LOCATOR)]), "A frame, by its title, label, name or id."),
+        Key::new(
+            "frame",
+            Shape::Either(&[Shape::Text, Shape::Object(&super::locator::LOCATOR)]),
+            "A frame, by its title, label, name or id.",
+        ),
         Key::new("element", Shape::Ref(&ELEMENT), "An element."),
     ],
 };
@@ -140,13 +211,25 @@ pub static PAGE_EXPECT: Spec = Spec {
     keys: &[
         Key::new("title", Shape::Ref(&MATCHES), "The page's title."),
         Key::new("url", Shape::Ref(&MATCHES), "Its address."),
-        Key::new("text", Shape::Ref(&MATCHES), "The text of the page, or of the element in `of`."),
-        Key::new("of", Shape::Ref(&ELEMENT), "The element that `text`, `value`, `count`, `checked` and `enabled` are about."),
+        Key::new(
+            "text",
+            Shape::Ref(&MATCHES),
+            "The text of the page, or of the element in `of`.",
+        ),
+        Key::new(
+            "of",
+            Shape::Ref(&ELEMENT),
+            "The element that `text`, `value`, `count`, `checked` and `enabled` are about.",
+        ),
         Key::new("value", Shape::Ref(&MATCHES), "The value of the field in `of`."),
         Key::new("count", Shape::Ref(&MATCHES), "How many elements fit `of`."),
         Key::new("checked", Shape::Boolean, "Whether `of` is ticked."),
         Key::new("enabled", Shape::Boolean, "Whether `of` can be used."),
-        Key::new("no_console_errors", Shape::Boolean, "The page wrote no error to its console."),
+        Key::new(
+            "no_console_errors",
+            Shape::Boolean,
+            "The page wrote no error to its console.",
+        ),
         LEVEL_KEY,
         Key::planned("attribute"),
         Key::planned("cookie"),
@@ -158,22 +241,29 @@ pub static PAGE_EXPECT: Spec = Spec {
 };
 
 /// What may stand beside the verb of a step; every other key is a verb.
-const MODIFIERS: &[&str] = &["steps", "thresholds", "within", "level", "optional", "frame", "note"];
+const MODIFIERS: &[&str] = &[
+    "steps",
+    "thresholds",
+    "within",
+    "level",
+    "optional",
+    "frame",
+    "note",
+];
 
 /// Reads the blocks of a browser check.
 pub fn read_scenario(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Scenario> {
     let before = reader.failures();
     let surroundings = read_surroundings(blocks.settings, reader);
     let mut thresholds = Vec::new();
-    let steps = match blocks.steps {
-        Some(node) => read_steps(node, &mut thresholds, reader),
-        None => {
-            reader.report(
-                Problem::error(&blocks.settings.place, "a browser check needs `steps:`")
-                    .hint("for example `steps: [{ open: / }, { see: Welcome }]`"),
-            );
-            Vec::new()
-        }
+    let steps = if let Some(node) = blocks.steps {
+        read_steps(node, &mut thresholds, reader)
+    } else {
+        reader.report(
+            Problem::error(&blocks.settings.place, "a browser check needs `steps:`")
+                .hint("for example `steps: [{ open: / }, { see: Welcome }]`"),
+        );
+        Vec::new()
     };
     let always = blocks
         .always
@@ -181,7 +271,10 @@ pub fn read_scenario(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Sce
         .unwrap_or_default();
     let expects = read_blocks(blocks.expect, &PAGE_EXPECT, reader, read_page_expect);
     if let Some(node) = blocks.measure {
-        reader.error(node, "`measure:` is not available for browser checks in this version; use named steps");
+        reader.error(
+            node,
+            "`measure:` is not available for browser checks in this version; use named steps",
+        );
     }
     let surroundings = surroundings?;
     (reader.failures() == before).then_some(Scenario {
@@ -216,11 +309,17 @@ fn read_viewport(node: &Node, reader: &mut Reader<'_>) -> Option<(u32, u32)> {
     let text = reader.plain(node)?;
     let size = text.split_once('x').and_then(|(width, height)| {
         let width = width.parse().ok().filter(|width| (200..=7680).contains(width))?;
-        let height = height.parse().ok().filter(|height| (200..=7680).contains(height))?;
+        let height = height
+            .parse()
+            .ok()
+            .filter(|height| (200..=7680).contains(height))?;
         Some((width, height))
     });
     if size.is_none() {
-        reader.error(node, format!("`{text}` is not a size: write for example `1280x800`"));
+        reader.error(
+            node,
+            format!("`{text}` is not a size: write for example `1280x800`"),
+        );
     }
     size
 }
@@ -228,7 +327,10 @@ fn read_viewport(node: &Node, reader: &mut Reader<'_>) -> Option<(u32, u32)> {
 fn read_zone(node: &Node, reader: &mut Reader<'_>) -> Option<String> {
     let zone = reader.plain(node)?;
     if jiff::tz::TimeZone::get(&zone).is_err() {
-        reader.error(node, format!("`{zone}` is not a time zone: write for example `Asia/Seoul` or `UTC`"));
+        reader.error(
+            node,
+            format!("`{zone}` is not a time zone: write for example `Asia/Seoul` or `UTC`"),
+        );
         return None;
     }
     Some(zone)
@@ -240,7 +342,11 @@ fn read_steps(node: &Node, thresholds: &mut Vec<Threshold>, reader: &mut Reader<
 
 fn read_step(node: &Node, thresholds: &mut Vec<Threshold>, reader: &mut Reader<'_>) -> Option<Step> {
     if let Some(word) = node.scalar() {
-        let travel = [("back", Travel::Back), ("forward", Travel::Forward), ("reload", Travel::Reload)];
+        let travel = [
+            ("back", Travel::Back),
+            ("forward", Travel::Forward),
+            ("reload", Travel::Reload),
+        ];
         let way = reader.choice(node, &travel)?;
         return Some(Step {
             written: word.to_owned(),
@@ -266,11 +372,14 @@ fn read_step(node: &Node, thresholds: &mut Vec<Threshold>, reader: &mut Reader<'
         match verbs.as_slice() {
             [] if planned => {}
             [] => reader.report(
-                Problem::error(&node.place, "this step does nothing").hint("a step needs a verb, like `click: Log in`"),
+                Problem::error(&node.place, "this step does nothing")
+                    .hint("a step needs a verb, like `click: Log in`"),
             ),
             [first, second, ..] => reader.error(
                 node,
-                format!("a step has one verb, and this one has `{first}` and `{second}`: make two steps of it"),
+                format!(
+                    "a step has one verb, and this one has `{first}` and `{second}`: make two steps of it"
+                ),
             ),
             [_] => {}
         }
@@ -281,10 +390,17 @@ fn read_step(node: &Node, thresholds: &mut Vec<Threshold>, reader: &mut Reader<'
     Some(Step {
         written: written(verb, subject),
         place: node.place.file_and_line(),
-        within: fields.get("within").and_then(|node| reader.positive_duration(node)),
+        within: fields
+            .get("within")
+            .and_then(|node| reader.positive_duration(node)),
         level: read_level(fields.get("level"), reader),
-        optional: fields.get("optional").and_then(|node| reader.boolean(node)).unwrap_or(false),
-        frame: fields.get("frame").and_then(|node| Target::read_frame(node, reader)),
+        optional: fields
+            .get("optional")
+            .and_then(|node| reader.boolean(node))
+            .unwrap_or(false),
+        frame: fields
+            .get("frame")
+            .and_then(|node| Target::read_frame(node, reader)),
         act,
     })
 }
@@ -296,7 +412,9 @@ fn read_act(
     thresholds: &mut Vec<Threshold>,
     reader: &mut Reader<'_>,
 ) -> Option<Act> {
-    if !matches!(verb, "step" | "inside" | "if_seen") && let Some(steps) = fields.get("steps") {
+    if !matches!(verb, "step" | "inside" | "if_seen")
+        && let Some(steps) = fields.get("steps")
+    {
         reader.error(steps, format!("`{verb}` takes no steps of its own"));
     }
     let target = |reader: &mut Reader<'_>| Target::read(node, reader);
@@ -340,7 +458,10 @@ fn read_address(node: &Node, reader: &mut Reader<'_>) -> Option<Text> {
     match scheme.as_deref() {
         None | Some("http" | "https") => Some(text),
         Some(other) => {
-            reader.error(node, format!("`{other}:` pages are not opened: write an http or https address, or a path"));
+            reader.error(
+                node,
+                format!("`{other}:` pages are not opened: write an http or https address, or a path"),
+            );
             None
         }
     }
@@ -356,7 +477,10 @@ fn read_type(node: &Node, reader: &mut Reader<'_>) -> Option<Act> {
     Some(Act::Type {
         into: Target::read(into, reader)?,
         text: reader.text(text)?,
-        clear: fields.get("clear").and_then(|node| reader.boolean(node)).unwrap_or(false),
+        clear: fields
+            .get("clear")
+            .and_then(|node| reader.boolean(node))
+            .unwrap_or(false),
         press: fields.get("press").and_then(|node| read_chord(node, reader)),
     })
 }
@@ -388,9 +512,18 @@ fn read_chord(node: &Node, reader: &mut Reader<'_>) -> Option<super::scenario::C
 
 fn read_await(node: &Node, reader: &mut Reader<'_>) -> Option<Await> {
     let fields = Fields::open(node, &WAIT_FOR, reader)?;
-    let url = fields.get("url").and_then(|node| Matcher::read(node, reader)).map(Await::Url);
-    let text = fields.get("text").and_then(|node| Target::read(node, reader)).map(Await::Text);
-    let gone = fields.get("gone").and_then(|node| Target::read(node, reader)).map(Await::Gone);
+    let url = fields
+        .get("url")
+        .and_then(|node| Matcher::read(node, reader))
+        .map(Await::Url);
+    let text = fields
+        .get("text")
+        .and_then(|node| Target::read(node, reader))
+        .map(Await::Text);
+    let gone = fields
+        .get("gone")
+        .and_then(|node| Target::read(node, reader))
+        .map(Await::Gone);
     let mut ways: Vec<Await> = url.into_iter().chain(text).chain(gone).collect();
     if ways.len() != 1 {
         reader.error(node, "`wait_for` needs exactly one of `url`, `text`, `gone`");
@@ -402,11 +535,14 @@ fn read_await(node: &Node, reader: &mut Reader<'_>) -> Option<Await> {
 fn read_pause(node: &Node, reader: &mut Reader<'_>) -> Option<Act> {
     let span = reader.duration(node)?;
     reader.report(
-        Problem::error(&node.place, "a pause makes a scenario slow, and still fails when the page is slower")
-            .hint("wait for what you want to see: `see: …` or `wait_for: …`")
-            .severity(Severity::Warning),
+        Problem::error(
+            &node.place,
+            "a pause makes a scenario slow, and still fails when the page is slower",
+        )
+        .hint("wait for what you want to see: `see: …` or `wait_for: …`")
+        .severity(Severity::Warning),
     );
-    Some(Act::Pause(span.min(Duration::from_secs(60))))
+    Some(Act::Pause(span.min(Duration::from_mins(1))))
 }
 
 fn read_remember(node: &Node, reader: &mut Reader<'_>) -> Vec<(String, Source)> {
@@ -482,12 +618,11 @@ fn inner_steps(
     thresholds: &mut Vec<Threshold>,
     reader: &mut Reader<'_>,
 ) -> Vec<Step> {
-    match fields.get("steps") {
-        Some(steps) => read_steps(steps, thresholds, reader),
-        None => {
-            reader.error(node, "this needs `steps:` of its own");
-            Vec::new()
-        }
+    if let Some(steps) = fields.get("steps") {
+        read_steps(steps, thresholds, reader)
+    } else {
+        reader.error(node, "this needs `steps:` of its own");
+        Vec::new()
     }
 }
 
@@ -506,8 +641,10 @@ fn read_page_expect(fields: &Fields<'_>, reader: &mut Reader<'_>) -> PageExpect 
             .and_then(|node| reader.boolean(node))
             .unwrap_or(false),
     };
-    let needs_element =
-        expect.value.is_some() || expect.count.is_some() || expect.checked.is_some() || expect.enabled.is_some();
+    let needs_element = expect.value.is_some()
+        || expect.count.is_some()
+        || expect.checked.is_some()
+        || expect.enabled.is_some();
     if needs_element && expect.of.is_none() {
         reader.report(
             Problem::error(fields.place(), "this needs `of:`, to say which element is meant")
@@ -520,7 +657,11 @@ fn read_page_expect(fields: &Fields<'_>, reader: &mut Reader<'_>) -> PageExpect 
 /// The step as a person would quote it: `click: Log in`.
 fn written(verb: &str, node: &Node) -> String {
     let text = compact(node);
-    if text.is_empty() { verb.to_owned() } else { format!("{verb}: {text}") }
+    if text.is_empty() {
+        verb.to_owned()
+    } else {
+        format!("{verb}: {text}")
+    }
 }
 
 fn compact(node: &Node) -> String {

@@ -71,7 +71,12 @@ impl Session {
         };
         let client = client
             .map_err(|_| "the browser did not start in time".to_owned())?
-            .map_err(|error| format!("the browser could not be started: {}", first_line(&error.to_string())))?;
+            .map_err(|error| {
+                format!(
+                    "the browser could not be started: {}",
+                    first_line(&error.to_string())
+                )
+            })?;
         let session = Self { client, hard_limit };
         session.set_time_zone(surroundings).await;
         Ok(session)
@@ -97,18 +102,25 @@ impl Session {
         address.rsplit_once(':')?.1.parse().ok()
     }
 
-    async fn call<T>(&self, limit: Instant, command: impl Future<Output = Result<T, CmdError>>) -> Result<T, Trouble> {
+    async fn call<T>(
+        &self,
+        limit: Instant,
+        command: impl Future<Output = Result<T, CmdError>>,
+    ) -> Result<T, Trouble> {
         let limit = self.hard_limit.min(limit.max(Instant::now()) + SLACK);
         match timeout_at(limit, command).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(trouble_of(&error)),
-            Err(_) => Err(Trouble::Hung("the page does not respond (a script that never ends?)".into())),
+            Err(_) => Err(Trouble::Hung(
+                "the page does not respond (a script that never ends?)".into(),
+            )),
         }
     }
 
     /// Runs one of `page.js`'s operations.
     pub async fn page(&self, limit: Instant, query: Json) -> Result<Json, Trouble> {
-        self.call(limit, self.client.execute(PAGE_SCRIPT, vec![query])).await
+        self.call(limit, self.client.execute(PAGE_SCRIPT, vec![query]))
+            .await
     }
 
     /// Opens a URL and waits until the page has loaded.
@@ -118,7 +130,9 @@ impl Session {
     }
 
     async fn give_load_time(&self, limit: Instant) -> Result<(), Trouble> {
-        let left = limit.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        let left = limit
+            .saturating_duration_since(Instant::now())
+            .max(Duration::from_millis(1));
         let timeouts = fantoccini::wd::TimeoutConfiguration::new(None, Some(left), None);
         self.call(limit, self.client.update_timeouts(timeouts)).await
     }
@@ -158,7 +172,11 @@ impl Session {
     }
 
     /// Moves, presses and releases.
-    pub async fn perform(&self, limit: Instant, actions: fantoccini::actions::Actions) -> Result<(), Trouble> {
+    pub async fn perform(
+        &self,
+        limit: Instant,
+        actions: fantoccini::actions::Actions,
+    ) -> Result<(), Trouble> {
         self.call(limit, self.client.perform_actions(actions)).await
     }
 
@@ -192,7 +210,13 @@ impl Session {
         let Ok(entries) = self.call(limit, self.client.issue_cmd(command)).await else {
             return Vec::new();
         };
-        let text = |entry: &Json, key: &str| entry.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
+        let text = |entry: &Json, key: &str| {
+            entry
+                .get(key)
+                .and_then(Json::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
         entries
             .as_array()
             .map(|entries| {
@@ -261,7 +285,10 @@ fn first_line(text: &str) -> String {
 fn capabilities(pool: &Browsers, surroundings: &Surroundings) -> fantoccini::wd::Capabilities {
     let settings = &pool.settings;
     let mut args = vec![
-        format!("--window-size={},{}", surroundings.viewport.0, surroundings.viewport.1),
+        format!(
+            "--window-size={},{}",
+            surroundings.viewport.0, surroundings.viewport.1
+        ),
         "--no-first-run".into(),
         "--no-default-browser-check".into(),
         "--disable-gpu".into(),

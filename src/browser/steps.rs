@@ -17,9 +17,7 @@ use super::scenario::{Act, Await, Ended, PageExpect, Press, Scenario, Source, St
 use super::session::{Session, Trouble};
 use crate::check::RunContext;
 use crate::check::http::scope;
-use crate::model::{
-    Broken, Level, Quantity, StepRecord, StepResult, Text, Unfilled, format_duration,
-};
+use crate::model::{Broken, Level, Quantity, StepRecord, StepResult, Text, Unfilled, format_duration};
 
 /// Between two looks at a page that is not ready.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -137,7 +135,10 @@ impl<'r> Walk<'r> {
             took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
             result,
         };
-        let is_group = matches!(step.act, Act::Group(..) | Act::InFrame(..) | Act::InElement(..) | Act::IfSeen(..));
+        let is_group = matches!(
+            step.act,
+            Act::Group(..) | Act::InFrame(..) | Act::InElement(..) | Act::IfSeen(..)
+        );
         match result {
             Ok(()) => {
                 self.ended.evidence.steps.push(record(StepResult::Done));
@@ -150,7 +151,10 @@ impl<'r> Walk<'r> {
             // The inner step that failed has been recorded and told already.
             Err(failure) if is_group && self.is_told(&failure) => Err(failure),
             Err(Failure::Page { why, detail }) => {
-                self.ended.evidence.steps.push(record(StepResult::Failed(why.clone())));
+                self.ended
+                    .evidence
+                    .steps
+                    .push(record(StepResult::Failed(why.clone())));
                 let number = self.ended.evidence.steps.len();
                 self.ended.broken.push(Broken {
                     level: step.level,
@@ -166,7 +170,10 @@ impl<'r> Walk<'r> {
                 Err(Failure::Page { why, detail })
             }
             Err(Failure::Hung(why)) => {
-                self.ended.evidence.steps.push(record(StepResult::Failed(why.clone())));
+                self.ended
+                    .evidence
+                    .steps
+                    .push(record(StepResult::Failed(why.clone())));
                 let number = self.ended.evidence.steps.len();
                 self.ended.broken.push(Broken {
                     level: Level::Critical,
@@ -176,7 +183,10 @@ impl<'r> Walk<'r> {
                 Err(Failure::Hung(why))
             }
             Err(Failure::Ours(why)) => {
-                self.ended.evidence.steps.push(record(StepResult::Failed(why.clone())));
+                self.ended
+                    .evidence
+                    .steps
+                    .push(record(StepResult::Failed(why.clone())));
                 Err(Failure::Ours(why))
             }
         }
@@ -191,7 +201,9 @@ impl<'r> Walk<'r> {
     }
 
     async fn step(&mut self, step: &Step) -> Result<(), Failure> {
-        let allowed = step.within.unwrap_or(self.run.services.browsers.settings.step_timeout);
+        let allowed = step
+            .within
+            .unwrap_or(self.run.services.browsers.settings.step_timeout);
         let limit = self.deadline.min(Instant::now() + allowed);
         if Instant::now() >= self.deadline {
             return Err(Failure::page("the scenario's time was used up before this step"));
@@ -313,7 +325,9 @@ impl<'r> Walk<'r> {
             None => Url::parse(&text),
         };
         joined.map_err(|_| {
-            Failure::page(format!("`{address}` does not make an address; is `browser: {{ url: … }}` set?"))
+            Failure::page(format!(
+                "`{address}` does not make an address; is `browser: {{ url: … }}` set?"
+            ))
         })
     }
 
@@ -322,7 +336,9 @@ impl<'r> Walk<'r> {
             let element = self.locate(target, Kind::Any, true, limit).await?;
             let clicked = match press {
                 Press::Once => self.session.click(limit, &element).await,
-                Press::Twice | Press::Right => self.session.perform(limit, press_mouse(&element, press)).await,
+                Press::Twice | Press::Right => {
+                    self.session.perform(limit, press_mouse(&element, press)).await
+                }
             };
             // It may have been covered or replaced between the look and the click.
             match clicked {
@@ -332,7 +348,13 @@ impl<'r> Walk<'r> {
         }
     }
 
-    async fn type_text(&mut self, into: &Target, text: &Text, clear: bool, limit: Instant) -> Result<(), Failure> {
+    async fn type_text(
+        &mut self,
+        into: &Target,
+        text: &Text,
+        clear: bool,
+        limit: Instant,
+    ) -> Result<(), Failure> {
         let filled = text.fill(&scope(self.run, &self.captured))?;
         loop {
             let (element, reference) = self.locate_with_reference(into, Kind::Field, true, limit).await?;
@@ -359,7 +381,11 @@ impl<'r> Walk<'r> {
         let wanted = option.fill(&scope(self.run, &self.captured))?;
         loop {
             let list = match from {
-                Some(from) => Some(self.locate_with_reference(from, Kind::Field, true, limit).await?.1),
+                Some(from) => Some(
+                    self.locate_with_reference(from, Kind::Field, true, limit)
+                        .await?
+                        .1,
+                ),
                 None => None,
             };
             let query = json!({ "operation": "options", "option": wanted, "element": list });
@@ -385,8 +411,12 @@ impl<'r> Walk<'r> {
 
     async fn tick(&mut self, target: &Target, wanted: bool, limit: Instant) -> Result<(), Failure> {
         loop {
-            let (element, reference) = self.locate_with_reference(target, Kind::Field, true, limit).await?;
-            let read = self.look(json!({ "operation": "read", "element": reference }), limit).await?;
+            let (element, reference) = self
+                .locate_with_reference(target, Kind::Field, true, limit)
+                .await?;
+            let read = self
+                .look(json!({ "operation": "read", "element": reference }), limit)
+                .await?;
             if read.get("checked").and_then(Json::as_bool) == Some(wanted) {
                 return Ok(());
             }
@@ -407,7 +437,9 @@ impl<'r> Walk<'r> {
                 return Ok(());
             }
             if Instant::now() >= limit {
-                return Err(self.not_found(target, Kind::Any, &json!({ "status": "none" }), began).await);
+                return Err(self
+                    .not_found(target, Kind::Any, &json!({ "status": "none" }), began)
+                    .await);
             }
             sleep(LOOK_AGAIN).await;
         }
@@ -421,7 +453,10 @@ impl<'r> Walk<'r> {
             }
             if Instant::now() >= limit {
                 let waited = format_duration(began.elapsed());
-                return Err(Failure::page(format!("\"{}\" is still there after {waited}", target.words())));
+                return Err(Failure::page(format!(
+                    "\"{}\" is still there after {waited}",
+                    target.words()
+                )));
             }
             sleep(LOOK_AGAIN).await;
         }
@@ -484,23 +519,34 @@ impl<'r> Walk<'r> {
         }
         let scope = scope(self.run, &self.captured);
         let mut broken = Vec::new();
-        let mut hold = |matcher: &Option<crate::check::matcher::Matcher>, what: &str, value: Option<&Json>| {
-            if let Some(matcher) = matcher {
-                broken.extend(matcher.broken(what, value, &scope)?);
-            }
-            Ok::<(), Unfilled>(())
-        };
+        let mut hold =
+            |matcher: &Option<crate::check::matcher::Matcher>, what: &str, value: Option<&Json>| {
+                if let Some(matcher) = matcher {
+                    broken.extend(matcher.broken(what, value, &scope)?);
+                }
+                Ok::<(), Unfilled>(())
+            };
         let of_element = |key: &str| element.as_ref().and_then(|element: &Json| element.get(key));
         hold(&block.title, "the title", page.get("title"))?;
         hold(&block.url, "the address", page.get("url"))?;
-        let text = if block.of.is_some() { of_element("text") } else { page.get("text") };
+        let text = if block.of.is_some() {
+            of_element("text")
+        } else {
+            page.get("text")
+        };
         hold(&block.text, "the text", text)?;
         hold(&block.value, "the value", of_element("value"))?;
         hold(&block.count, "the count", Some(&json!(count)))?;
         if block.of.is_some() && count == 0 && block.count.is_none() {
-            broken.push(format!("\"{}\" is not there", block.of.as_ref().map(Target::words).unwrap_or_default()));
+            broken.push(format!(
+                "\"{}\" is not there",
+                block.of.as_ref().map(Target::words).unwrap_or_default()
+            ));
         }
-        for (wanted, key, word) in [(block.checked, "checked", "ticked"), (block.enabled, "enabled", "usable")] {
+        for (wanted, key, word) in [
+            (block.checked, "checked", "ticked"),
+            (block.enabled, "enabled", "usable"),
+        ] {
             let is = of_element(key).and_then(Json::as_bool);
             if let (Some(wanted), Some(is)) = (wanted, is)
                 && wanted != is
@@ -512,8 +558,16 @@ impl<'r> Walk<'r> {
         if block.no_console_errors {
             self.console_errors += keep_console(self.session, limit, &mut self.ended.evidence).await;
             if self.console_errors > 0 {
-                let first = self.ended.evidence.console.iter().find(|line| line.starts_with("error"));
-                broken.push(format!("the console has errors: {}", first.cloned().unwrap_or_default()));
+                let first = self
+                    .ended
+                    .evidence
+                    .console
+                    .iter()
+                    .find(|line| line.starts_with("error"));
+                broken.push(format!(
+                    "the console has errors: {}",
+                    first.cloned().unwrap_or_default()
+                ));
             }
         }
         Ok(broken)
@@ -523,19 +577,32 @@ impl<'r> Walk<'r> {
         for (name, source) in sources {
             let value = match source {
                 Source::Element(target) => {
-                    let (_, reference) = self.locate_with_reference(target, Kind::Any, false, limit).await?;
-                    let read = self.look(json!({ "operation": "read", "element": reference }), limit).await?;
+                    let (_, reference) = self
+                        .locate_with_reference(target, Kind::Any, false, limit)
+                        .await?;
+                    let read = self
+                        .look(json!({ "operation": "read", "element": reference }), limit)
+                        .await?;
                     let text = |key: &str| read.get(key).and_then(Json::as_str).map(str::to_owned);
-                    text("value").filter(|value| !value.is_empty()).or_else(|| text("text")).unwrap_or_default()
+                    text("value")
+                        .filter(|value| !value.is_empty())
+                        .or_else(|| text("text"))
+                        .unwrap_or_default()
                 }
                 Source::Url(pattern) => {
                     let page = self.look(json!({ "operation": "page" }), limit).await?;
                     let url = page.get("url").and_then(Json::as_str).unwrap_or_default();
                     let found = pattern.captures(url);
-                    let group = found.as_ref().and_then(|found| found.get(1).or_else(|| found.get(0)));
+                    let group = found
+                        .as_ref()
+                        .and_then(|found| found.get(1).or_else(|| found.get(0)));
                     match group {
                         Some(group) => group.as_str().to_owned(),
-                        None => return Err(Failure::page(format!("the address {url} does not match {pattern}"))),
+                        None => {
+                            return Err(Failure::page(format!(
+                                "the address {url} does not match {pattern}"
+                            )));
+                        }
                     }
                 }
             };
@@ -555,7 +622,10 @@ impl<'r> Walk<'r> {
     pub async fn mask_secrets(&mut self, limit: Instant) {
         for field in std::mem::take(&mut self.secret_fields) {
             // A field that is gone shows nothing any more.
-            let _ = self.session.page(limit, json!({ "operation": "mask", "element": field })).await;
+            let _ = self
+                .session
+                .page(limit, json!({ "operation": "mask", "element": field }))
+                .await;
         }
     }
 
@@ -581,13 +651,23 @@ impl<'r> Walk<'r> {
         }
         for (name, unit) in crate::check::browser::PAGE_TIMINGS {
             if let Some(value) = number(name) {
-                self.ended.measurements.insert((*name).to_owned(), Quantity { value, unit: *unit });
+                self.ended
+                    .measurements
+                    .insert((*name).to_owned(), Quantity { value, unit: *unit });
             }
         }
     }
 
-    async fn locate(&mut self, target: &Target, kind: Kind, act: bool, limit: Instant) -> Result<Element, Failure> {
-        self.locate_with_reference(target, kind, act, limit).await.map(|(element, _)| element)
+    async fn locate(
+        &mut self,
+        target: &Target,
+        kind: Kind,
+        act: bool,
+        limit: Instant,
+    ) -> Result<Element, Failure> {
+        self.locate_with_reference(target, kind, act, limit)
+            .await
+            .map(|(element, _)| element)
     }
 
     /// Looks until exactly one element fits and, if it is to be acted on, until it is
@@ -632,7 +712,13 @@ impl<'r> Walk<'r> {
         }
     }
 
-    async fn find_once(&self, target: &Target, kind: Kind, act: bool, limit: Instant) -> Result<Json, Failure> {
+    async fn find_once(
+        &self,
+        target: &Target,
+        kind: Kind,
+        act: bool,
+        limit: Instant,
+    ) -> Result<Json, Failure> {
         let scope = scope(self.run, &self.captured);
         let query = json!({
             "operation": "find",
@@ -660,7 +746,9 @@ impl<'r> Walk<'r> {
         loop {
             match self.session.page(limit, query.clone()).await {
                 Ok(answer) => return Ok(answer),
-                Err(Trouble::Refused(_) | Trouble::StillLoading) if Instant::now() < limit => sleep(LOOK_AGAIN).await,
+                Err(Trouble::Refused(_) | Trouble::StillLoading) if Instant::now() < limit => {
+                    sleep(LOOK_AGAIN).await;
+                }
                 Err(Trouble::Refused(why)) if why.contains("is not a valid selector") => {
                     return Err(Failure::page("the CSS selector is not valid"));
                 }
@@ -681,7 +769,7 @@ impl<'r> Walk<'r> {
                 if contained {
                     format!("nothing is called \"{words}\", and {count} things contain it")
                 } else {
-                format!("\"{words}\" fits {count} things; say which with `exact`, `nth`, `in` or `near`")
+                    format!("\"{words}\" fits {count} things; say which with `exact`, `nth`, `in` or `near`")
                 }
             }
             Some("covered") => {
@@ -692,12 +780,29 @@ impl<'r> Walk<'r> {
             Some("ready") => format!("{described} does not stand still"),
             _ => format!("nothing called \"{words}\" was found within {waited}"),
         };
-        let mut detail = vec![format!("looked for: {}", target.described(kind)), format!("waited: {waited}")];
-        detail.extend(strings(last.get("candidates")).into_iter().map(|candidate| format!("fits: {candidate}")));
+        let mut detail = vec![
+            format!("looked for: {}", target.described(kind)),
+            format!("waited: {waited}"),
+        ];
+        detail.extend(
+            strings(last.get("candidates"))
+                .into_iter()
+                .map(|candidate| format!("fits: {candidate}")),
+        );
         let limit = Instant::now() + Duration::from_secs(1);
         if let Ok(offers) = self.session.page(limit, json!({ "operation": "offers" })).await {
-            let text = |key: &str| offers.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
-            detail.push(format!("on the page: {} (title \"{}\")", text("url"), text("title")));
+            let text = |key: &str| {
+                offers
+                    .get(key)
+                    .and_then(Json::as_str)
+                    .unwrap_or_default()
+                    .to_owned()
+            };
+            detail.push(format!(
+                "on the page: {} (title \"{}\")",
+                text("url"),
+                text("title")
+            ));
             let similar = most_similar(&words, strings(offers.get("offers")));
             if !similar.is_empty() {
                 detail.push(format!("similar on the page: {}", similar.join(", ")));

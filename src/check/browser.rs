@@ -79,7 +79,10 @@ impl Probe for BrowserProbe {
 }
 
 fn evidence_folder(run: &RunContext) -> PathBuf {
-    run.services.evidence_dir.join(run.check.id.as_str()).join(&run.id.0)
+    run.services
+        .evidence_dir
+        .join(run.check.id.as_str())
+        .join(&run.id.0)
 }
 
 fn outcome(ended: Ended) -> Outcome {
@@ -99,6 +102,10 @@ fn outcome(ended: Ended) -> Outcome {
 pub fn reserve(deadline: Instant, has_clean_up: bool) -> Duration {
     let whole = deadline.saturating_duration_since(Instant::now());
     let evidence = (whole / 5).min(Duration::from_secs(3));
-    let clean_up = if has_clean_up { (whole / 5).min(Duration::from_secs(10)) } else { Duration::ZERO };
+    let clean_up = if has_clean_up {
+        (whole / 5).min(Duration::from_secs(10))
+    } else {
+        Duration::ZERO
+    };
     evidence + clean_up
 }

@@ -16,12 +16,22 @@ pub static CAPTURE: Spec = Spec {
     keys: &[
         Key::new("json", Shape::Plain, "A JSONPath (RFC 9535) into the answer."),
         Key::new("header", Shape::Plain, "The name of an answer's header."),
-        Key::new("text", Shape::Plain, "A regular expression over the answer; its first group is the value."),
-        Key::new("unit", Shape::Choice(UNITS), "What the number counts, when it says so nowhere itself."),
+        Key::new(
+            "text",
+            Shape::Plain,
+            "A regular expression over the answer; its first group is the value.",
+        ),
+        Key::new(
+            "unit",
+            Shape::Choice(UNITS),
+            "What the number counts, when it says so nowhere itself.",
+        ),
     ],
 };
 
-const UNITS: &[&str] = &["ms", "s", "m", "h", "d", "B", "KB", "MB", "GB", "KiB", "MiB", "GiB", "%"];
+const UNITS: &[&str] = &[
+    "ms", "s", "m", "h", "d", "B", "KB", "MB", "GB", "KiB", "MiB", "GiB", "%",
+];
 
 /// One entry of `measure:`.
 #[derive(Debug, Clone)]
@@ -54,7 +64,9 @@ impl Capture {
     pub fn read_all(node: &Node, reader: &mut Reader<'_>) -> Vec<Self> {
         let mut captures = Vec::new();
         for entry in reader.entries(node) {
-            let Some(fields) = Fields::open(&entry.node, &CAPTURE, reader) else { continue };
+            let Some(fields) = Fields::open(&entry.node, &CAPTURE, reader) else {
+                continue;
+            };
             captures.extend(Self::read(&entry.key, &entry.node, &fields, reader));
         }
         captures
@@ -77,7 +89,10 @@ impl Capture {
             .and_then(|node| reader.choice(node, &units))
             .and_then(|unit| Some((unit, parse_quantity(&format!("1{unit}")).ok()?.unit)));
         if sources.len() != 1 {
-            reader.error(node, format!("`{name}` needs exactly one of `json`, `header`, `text`"));
+            reader.error(
+                node,
+                format!("`{name}` needs exactly one of `json`, `header`, `text`"),
+            );
             return None;
         }
         Some(Self {

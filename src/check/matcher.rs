@@ -13,13 +13,25 @@ pub static MATCHER: Spec = Spec {
     keys: &[
         Key::new("equals", Shape::Any, "The value is exactly this."),
         Key::new("not", Shape::Any, "The value is not this."),
-        Key::new("contains", Shape::Text, "The text, or one item of the list, contains this."),
+        Key::new(
+            "contains",
+            Shape::Text,
+            "The text, or one item of the list, contains this.",
+        ),
         Key::new("not_contains", Shape::Text, "Nothing of the value contains this."),
-        Key::new("matches", Shape::Plain, "The text matches this regular expression."),
+        Key::new(
+            "matches",
+            Shape::Plain,
+            "The text matches this regular expression.",
+        ),
         Key::new("one_of", Shape::List(&Shape::Any), "The value is one of these."),
         Key::new("min", Shape::Number, "The number is at least this."),
         Key::new("max", Shape::Number, "The number is at most this."),
-        Key::new("length", Shape::Either(&[Shape::Number, Shape::Object(&MATCHER)]), "What holds for the length of the text, list or map."),
+        Key::new(
+            "length",
+            Shape::Either(&[Shape::Number, Shape::Object(&MATCHER)]),
+            "What holds for the length of the text, list or map.",
+        ),
         Key::new("exists", Shape::Boolean, "Whether the value is there at all."),
         Key::new("type", Shape::Choice(TYPES), "The value's JSON type."),
         Key::new("each", Shape::Any, "What holds for each item of the list."),
@@ -73,7 +85,9 @@ impl Matcher {
             rules.push(Rule::Matches(regex));
         }
         if let Some(node) = fields.get("one_of") {
-            rules.push(Rule::OneOf(reader.list(node, |reader, item| JsonText::read(item, reader))));
+            rules.push(Rule::OneOf(
+                reader.list(node, |reader, item| JsonText::read(item, reader)),
+            ));
         }
         if let Some(low) = fields.get("min").and_then(|node| reader.number(node)) {
             rules.push(Rule::Min(low));
@@ -95,7 +109,10 @@ impl Matcher {
             rules.push(Rule::Each(inner));
         }
         if rules.is_empty() && reader.failures() == before {
-            reader.error(node, "a matcher needs at least one rule, like `{ contains: text }`");
+            reader.error(
+                node,
+                "a matcher needs at least one rule, like `{ contains: text }`",
+            );
         }
         Some(Self(rules))
     }
@@ -104,7 +121,12 @@ impl Matcher {
     ///
     /// # Errors
     /// When a rule uses a value that no earlier step captured.
-    pub fn broken(&self, what: &str, value: Option<&Json>, scope: &RunScope<'_>) -> Result<Vec<String>, Unfilled> {
+    pub fn broken(
+        &self,
+        what: &str,
+        value: Option<&Json>,
+        scope: &RunScope<'_>,
+    ) -> Result<Vec<String>, Unfilled> {
         let mut broken = Vec::new();
         for rule in &self.0 {
             if let Some(why) = rule.broken(what, value, scope)? {
@@ -116,7 +138,12 @@ impl Matcher {
 }
 
 impl Rule {
-    fn broken(&self, what: &str, value: Option<&Json>, scope: &RunScope<'_>) -> Result<Option<String>, Unfilled> {
+    fn broken(
+        &self,
+        what: &str,
+        value: Option<&Json>,
+        scope: &RunScope<'_>,
+    ) -> Result<Option<String>, Unfilled> {
         let there = match (self, value) {
             (Self::Exists(wanted), value) => {
                 return Ok((value.is_some() != *wanted).then(|| match wanted {
@@ -163,8 +190,10 @@ impl Rule {
             Self::NotContains(part) => format!(", expected not to contain {}", shown(&part.fill(scope)?)),
             Self::Matches(regex) => format!(", expected to match {regex}"),
             Self::OneOf(choices) => {
-                let filled: Result<Vec<String>, Unfilled> =
-                    choices.iter().map(|choice| Ok(shown(&choice.fill(scope)?))).collect();
+                let filled: Result<Vec<String>, Unfilled> = choices
+                    .iter()
+                    .map(|choice| Ok(shown(&choice.fill(scope)?)))
+                    .collect();
                 format!(", expected one of {}", filled?.join(", "))
             }
             Self::Min(low) => format!(", expected at least {low}"),
@@ -192,7 +221,7 @@ fn each(inner: &Matcher, what: &str, list: &Json, scope: &RunScope<'_>) -> Resul
 fn same(there: &Json, wanted: &Json) -> bool {
     match (there, wanted) {
         (Json::Number(a), Json::Number(b)) => a.as_f64() == b.as_f64(),
-        (Json::String(text), Json::Number(_) | Json::Bool(_)) => *text == wanted.to_string(),
+        (Json::String(text), Json::Number(_) | Json::Bool(_)) => as_text(wanted) == *text,
         _ => there == wanted,
     }
 }

@@ -124,7 +124,13 @@ mod tests {
     #[test]
     fn waits_double_with_full_jitter() {
         let first = Duration::from_millis(500);
-        for (retry, roll, ms) in [(1, 1.0, 500), (2, 1.0, 1_000), (3, 1.0, 2_000), (3, 0.5, 1_000), (2, 0.0, 0)] {
+        for (retry, roll, ms) in [
+            (1, 1.0, 500),
+            (2, 1.0, 1_000),
+            (3, 1.0, 2_000),
+            (3, 0.5, 1_000),
+            (2, 0.0, 0),
+        ] {
             assert_eq!(backoff(first, retry, roll), Duration::from_millis(ms));
         }
     }

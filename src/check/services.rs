@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::net::dns::Dns;
-use super::net::tls::TlsRoots;
 use super::net::targets::TargetPolicy;
+use super::net::tls::TlsRoots;
 use super::retry::RetryBudget;
 use crate::browser::Browsers;
 use crate::model::SharedRedactor;

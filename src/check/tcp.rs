@@ -42,12 +42,32 @@ static TCP: Spec = Spec {
     name: "tcp",
     example: "tcp: { address: \"mail.example:25\" }",
     keys: &[
-        Key::required("address", Shape::Text, "Host and port: `mail.example:25`, `[::1]:6379`."),
-        Key::new("send", Shape::Text, "Sent once the connection stands; \"\\r\\n\" in double quotes ends a line."),
-        Key::new("dialogue", Shape::List(&Shape::Object(&TURN)), "Turns, one after the other: `- expect: \"220\"`, `- send: \"QUIT\\r\\n\"`."),
+        Key::required(
+            "address",
+            Shape::Text,
+            "Host and port: `mail.example:25`, `[::1]:6379`.",
+        ),
+        Key::new(
+            "send",
+            Shape::Text,
+            "Sent once the connection stands; \"\\r\\n\" in double quotes ends a line.",
+        ),
+        Key::new(
+            "dialogue",
+            Shape::List(&Shape::Object(&TURN)),
+            "Turns, one after the other: `- expect: \"220\"`, `- send: \"QUIT\\r\\n\"`.",
+        ),
         Key::or("tls", Shape::Boolean, "false", "Speak TLS from the start."),
-        Key::new("server_name", Shape::Plain, "The name the certificate must have; the address's host without it."),
-        Key::new("ca", Shape::Text, "Certificates (PEM) that are trusted besides the platform's."),
+        Key::new(
+            "server_name",
+            Shape::Plain,
+            "The name the certificate must have; the address's host without it.",
+        ),
+        Key::new(
+            "ca",
+            Shape::Text,
+            "Certificates (PEM) that are trusted besides the platform's.",
+        ),
         Key::or("insecure_tls", Shape::Boolean, "false", "Accept any certificate."),
         Key::planned("starttls"),
     ],
@@ -58,7 +78,11 @@ static TURN: Spec = Spec {
     example: "- expect: \"220\"",
     keys: &[
         Key::new("send", Shape::Text, "What we say."),
-        Key::new("expect", Shape::Either(&[Shape::Text, Shape::Object(&REPLY)]), "What the other side must say: a text it contains, or `{ matches: regex }`."),
+        Key::new(
+            "expect",
+            Shape::Either(&[Shape::Text, Shape::Object(&REPLY)]),
+            "What the other side must say: a text it contains, or `{ matches: regex }`.",
+        ),
     ],
 };
 
@@ -67,7 +91,11 @@ static REPLY: Spec = Spec {
     example: "{ matches: \"^220 \" }",
     keys: &[
         Key::new("contains", Shape::Text, "A text that the reply contains."),
-        Key::new("matches", Shape::Plain, "A regular expression that the reply matches."),
+        Key::new(
+            "matches",
+            Shape::Plain,
+            "A regular expression that the reply matches.",
+        ),
     ],
 };
 
@@ -76,7 +104,11 @@ static TCP_EXPECT: Spec = Spec {
     example: "expect: { contains: PONG }",
     keys: &[
         Key::new("contains", Shape::Text, "A text that the answer contains."),
-        Key::new("matches", Shape::Plain, "A regular expression that the answer matches."),
+        Key::new(
+            "matches",
+            Shape::Plain,
+            "A regular expression that the answer matches.",
+        ),
         LEVEL_KEY,
     ],
 };
@@ -116,13 +148,19 @@ fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<dyn Probe>> 
     if let Some(node) = fields.get("dialogue") {
         turns.extend(reader.list(node, read_turn).into_iter().flatten());
     }
-    let tls = fields.get("tls").and_then(|node| reader.boolean(node)).unwrap_or(false);
+    let tls = fields
+        .get("tls")
+        .and_then(|node| reader.boolean(node))
+        .unwrap_or(false);
     let settings = TlsSettings {
         extra_roots: fields
             .get("ca")
             .and_then(|node| super::http::read_roots(node, reader))
             .unwrap_or_default(),
-        insecure: fields.get("insecure_tls").and_then(|node| reader.boolean(node)).unwrap_or(false),
+        insecure: fields
+            .get("insecure_tls")
+            .and_then(|node| reader.boolean(node))
+            .unwrap_or(false),
         ..TlsSettings::default()
     };
     let server_name = fields.get("server_name").and_then(|node| reader.plain(node));
@@ -187,8 +225,14 @@ fn read_turn(reader: &mut Reader<'_>, node: &Node) -> Option<Vec<Turn>> {
 }
 
 fn read_replies(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Vec<Reply> {
-    let contains = fields.get("contains").and_then(|node| reader.text(node)).map(Reply::Contains);
-    let matches = fields.get("matches").and_then(|node| reader.regex(node)).map(Reply::Matches);
+    let contains = fields
+        .get("contains")
+        .and_then(|node| reader.text(node))
+        .map(Reply::Contains);
+    let matches = fields
+        .get("matches")
+        .and_then(|node| reader.regex(node))
+        .map(Reply::Matches);
     contains.into_iter().chain(matches).collect()
 }
 
@@ -266,7 +310,14 @@ impl TcpProbe {
         }
     }
 
-    async fn talk(&self, run: &RunContext, stream: TcpStream, host: &str, address: &str, limit: Instant) -> Result<Talked, Fault> {
+    async fn talk(
+        &self,
+        run: &RunContext,
+        stream: TcpStream,
+        host: &str,
+        address: &str,
+        limit: Instant,
+    ) -> Result<Talked, Fault> {
         let Some((settings, server_name)) = &self.tls else {
             return self.dialogue(run, stream, address, limit).await;
         };
@@ -285,13 +336,22 @@ impl TcpProbe {
                     .unwrap_or_else(|| Fault::passing(format!("TLS with {address} failed: {error}")))
             })?;
         let mut talked = self.dialogue(run, stream, address, limit).await?;
-        talked.certificate_expires = record.lock().unwrap_or_else(PoisonError::into_inner).chain_expires;
+        talked.certificate_expires = record
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .chain_expires;
         Ok(talked)
     }
 
     /// Takes the turns; ends shortly before `limit` by itself, so that what was said so far
     /// can be shown.
-    async fn dialogue<S>(&self, run: &RunContext, mut stream: S, address: &str, limit: Instant) -> Result<Talked, Fault>
+    async fn dialogue<S>(
+        &self,
+        run: &RunContext,
+        mut stream: S,
+        address: &str,
+        limit: Instant,
+    ) -> Result<Talked, Fault>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -303,7 +363,9 @@ impl TcpProbe {
         for turn in &self.turns {
             match turn {
                 Turn::Send(text) => {
-                    let text = text.fill(&scope).map_err(|unfilled| Fault::ours(unfilled.to_string()))?;
+                    let text = text
+                        .fill(&scope)
+                        .map_err(|unfilled| Fault::ours(unfilled.to_string()))?;
                     said.fresh = said.all.len();
                     stream
                         .write_all(text.as_bytes())
@@ -312,7 +374,10 @@ impl TcpProbe {
                 }
                 Turn::Expect(reply) => {
                     let filled = reply.fill(&scope)?;
-                    if !said.read_until(&mut stream, limit, |text| filled.holds(text)).await {
+                    if !said
+                        .read_until(&mut stream, limit, |text| filled.holds(text))
+                        .await
+                    {
                         stuck = Some(filled.wanted());
                         break;
                     }
@@ -326,8 +391,10 @@ impl TcpProbe {
                 wanted.push(reply.fill(&scope)?);
             }
             said.fresh = 0;
-            said.read_until(&mut stream, limit, |text| wanted.iter().all(|reply| reply.holds(text)))
-                .await;
+            said.read_until(&mut stream, limit, |text| {
+                wanted.iter().all(|reply| reply.holds(text))
+            })
+            .await;
         }
         Ok(Talked {
             address: SocketAddr::from(([0, 0, 0, 0], 0)),
@@ -357,12 +424,16 @@ impl TcpProbe {
         let captured = BTreeMap::new();
         let scope = scope(run, &captured);
         if let Some(wanted) = &talked.stuck {
-            outcome.broken.push(broken(Level::Critical, format!("the reply does not {wanted}")));
+            outcome
+                .broken
+                .push(broken(Level::Critical, format!("the reply does not {wanted}")));
         }
         for (level, replies) in &self.expects {
             for reply in replies.iter().filter_map(|reply| reply.fill(&scope).ok()) {
                 if talked.stuck.is_none() && !reply.holds(&talked.said) {
-                    outcome.broken.push(broken(*level, format!("the answer does not {}", reply.wanted())));
+                    outcome
+                        .broken
+                        .push(broken(*level, format!("the answer does not {}", reply.wanted())));
                 }
             }
         }

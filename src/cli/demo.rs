@@ -9,7 +9,9 @@ use super::Exit;
 use crate::demo::{Demo, DemoOptions};
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  haetae demo\n  curl -d partner=slow http://127.0.0.1:8700/demo/control     bring a warning\n  curl -d partner=dead http://127.0.0.1:8700/demo/control     bring a critical\n  curl -d partner=ok   http://127.0.0.1:8700/demo/control     bring it back")]
+#[command(
+    after_help = "Examples:\n  haetae demo\n  curl -d partner=slow http://127.0.0.1:8700/demo/control     bring a warning\n  curl -d partner=dead http://127.0.0.1:8700/demo/control     bring a critical\n  curl -d partner=ok   http://127.0.0.1:8700/demo/control     bring it back"
+)]
 pub struct DemoArgs {
     /// Where shop, inbox and control page are served
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8700")]
@@ -36,7 +38,10 @@ pub async fn demo(args: DemoArgs) -> Exit {
     let demo = match Demo::start(options).await {
         Ok(demo) => demo,
         Err(error) => {
-            eprintln!("the demo cannot listen on {} and {}: {error}", args.listen, args.partner_listen);
+            eprintln!(
+                "the demo cannot listen on {} and {}: {error}",
+                args.listen, args.partner_listen
+            );
             return Exit::Internal;
         }
     };

@@ -27,7 +27,10 @@ pub fn list(context: &Context, args: &ListArgs) -> Exit {
         .values()
         .filter(|runnable| {
             let check = &runnable.check;
-            selectors.is_empty() || selectors.iter().any(|selector| selector.matches(&check.id, &check.tags))
+            selectors.is_empty()
+                || selectors
+                    .iter()
+                    .any(|selector| selector.matches(&check.id, &check.tags))
         })
         .collect();
     if args.json {
@@ -47,7 +50,12 @@ pub fn list(context: &Context, args: &ListArgs) -> Exit {
         let mut rows = vec![vec!["ID".into(), "KIND".into(), "WHEN".into(), "NAME".into()]];
         rows.extend(chosen.iter().map(|runnable| {
             let check = &runnable.check;
-            vec![check.id.to_string(), check.kind.into(), when(runnable), check.name.clone()]
+            vec![
+                check.id.to_string(),
+                check.kind.into(),
+                when(runnable),
+                check.name.clone(),
+            ]
         }));
         print_table(&rows);
     }

@@ -32,13 +32,25 @@ pub use exit::Exit;
 )]
 pub struct Args {
     /// The project folder: the one that holds checks/ and alerts/
-    #[arg(short = 'C', long = "directory", global = true, value_name = "DIR", default_value = ".")]
+    #[arg(
+        short = 'C',
+        long = "directory",
+        global = true,
+        value_name = "DIR",
+        default_value = "."
+    )]
     directory: PathBuf,
     /// What is logged to stderr: error, warn, info, debug, trace, or tracing directives
     #[arg(long, global = true, value_name = "FILTER", env = "HAETAE_LOG")]
     log: Option<String>,
     /// How log lines look
-    #[arg(long, global = true, value_enum, default_value = "text", env = "HAETAE_LOG_FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "text",
+        env = "HAETAE_LOG_FORMAT"
+    )]
     log_format: LogFormat,
     #[command(subcommand)]
     command: Command,
@@ -145,14 +157,24 @@ fn parse_var(text: &str) -> Result<(String, String), String> {
 fn print_table(rows: &[Vec<String>]) {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns)
-        .map(|n| rows.iter().filter_map(|row| row.get(n)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+        .map(|n| {
+            rows.iter()
+                .filter_map(|row| row.get(n))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0)
+        })
         .collect();
     for row in rows {
         let cells: Vec<String> = row
             .iter()
             .enumerate()
             .map(|(n, cell)| {
-                let padding = if n + 1 == row.len() { 0 } else { widths[n] - cell.chars().count() };
+                let padding = if n + 1 == row.len() {
+                    0
+                } else {
+                    widths[n] - cell.chars().count()
+                };
                 format!("{cell}{}", " ".repeat(padding))
             })
             .collect();

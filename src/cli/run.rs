@@ -26,7 +26,9 @@ use crate::schedule::{Finished, Job, run_once};
 const LIGHT_AT_ONCE: usize = 64;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  haetae run                                     every enabled check\n  haetae run partners/payment shop/              one check\n  haetae run 'partners/**' tag:money --fail-on warning\n  haetae run tag:smoke --junit target/haetae.xml --artifacts target/haetae\n\nIt judges the single run: fail_after, flapping and maintenance play no part, and nobody is alerted.\nExit codes: 0 fine, 1 warning (with --fail-on warning), 2 critical, 3 could not be measured.")]
+#[command(
+    after_help = "Examples:\n  haetae run                                     every enabled check\n  haetae run partners/payment shop/              one check\n  haetae run 'partners/**' tag:money --fail-on warning\n  haetae run tag:smoke --junit target/haetae.xml --artifacts target/haetae\n\nIt judges the single run: fail_after, flapping and maintenance play no part, and nobody is alerted.\nExit codes: 0 fine, 1 warning (with --fail-on warning), 2 critical, 3 could not be measured."
+)]
 pub struct RunArgs {
     /// Ids, globs, tag:x, group:x; none = all enabled
     selectors: Vec<String>,
@@ -75,7 +77,11 @@ pub async fn run(context: &Context, args: RunArgs) -> Exit {
         return Exit::Configuration;
     }
     let chosen: Vec<Runnable> = match chosen {
-        Ok(ids) => ids.iter().filter_map(|id| project.checks.get(id)).cloned().collect(),
+        Ok(ids) => ids
+            .iter()
+            .filter_map(|id| project.checks.get(id))
+            .cloned()
+            .collect(),
         Err(message) => {
             eprintln!("{message}");
             return Exit::Usage;
@@ -165,9 +171,10 @@ async fn run_all(
         });
     }
     let mut runs = Vec::new();
-    let (mut interrupt, mut terminate) = match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
-        (Ok(interrupt), Ok(terminate)) => (interrupt, terminate),
-        _ => return (runs, Some(Exit::Internal)),
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return (runs, Some(Exit::Internal));
     };
     let ended = loop {
         tokio::select! {
@@ -222,7 +229,11 @@ impl Progress {
             total,
             done: 0,
             live: io::stderr().is_terminal(),
-            colours: if to_stderr { use_colours(&io::stderr()) } else { use_colours(&io::stdout()) },
+            colours: if to_stderr {
+                use_colours(&io::stderr())
+            } else {
+                use_colours(&io::stdout())
+            },
             to_stderr,
         }
     }
@@ -236,8 +247,16 @@ impl Progress {
         self.clear();
         let verdict = &run.record.verdict;
         let took = format_duration(run.record.took);
-        let flaky = if run.record.is_flaky() { "  (flaky: passed on a retry)" } else { "" };
-        self.line(&format!("{} {}  {took}{flaky}", self.word(verdict.level), run.record.check));
+        let flaky = if run.record.is_flaky() {
+            "  (flaky: passed on a retry)"
+        } else {
+            ""
+        };
+        self.line(&format!(
+            "{} {}  {took}{flaky}",
+            self.word(verdict.level),
+            run.record.check
+        ));
         for (level, reason) in &verdict.reasons {
             self.line(&format!("         {level}: {reason}"));
             if let Reason::Broken { detail, .. } = reason {
@@ -266,7 +285,11 @@ impl Progress {
             Level::Unknown => "35",
             Level::Critical => "31",
         };
-        if self.colours { format!("\x1b[{paint}m{word}\x1b[0m") } else { word }
+        if self.colours {
+            format!("\x1b[{paint}m{word}\x1b[0m")
+        } else {
+            word
+        }
     }
 
     fn clear(&self) {
@@ -290,15 +313,26 @@ fn say(text: &str, to_stderr: bool) {
 }
 
 fn print_summary(runs: &[Judged], chosen: usize, to_stderr: bool) {
-    let count = |level: Level| runs.iter().filter(|run| run.record.verdict.level == level).count();
+    let count = |level: Level| {
+        runs.iter()
+            .filter(|run| run.record.verdict.level == level)
+            .count()
+    };
     let parts: Vec<String> = Level::ALL
         .into_iter()
         .map(|level| (level, count(level)))
         .filter(|(_, count)| *count > 0)
         .map(|(level, count)| format!("{count} {level}"))
         .collect();
-    let cut = if runs.len() < chosen { format!("; {} not run", chosen - runs.len()) } else { String::new() };
-    say(&format!("{} run: {}{cut}", runs.len(), parts.join(", ")), to_stderr);
+    let cut = if runs.len() < chosen {
+        format!("; {} not run", chosen - runs.len())
+    } else {
+        String::new()
+    };
+    say(
+        &format!("{} run: {}{cut}", runs.len(), parts.join(", ")),
+        to_stderr,
+    );
 }
 
 fn write_reports(args: &RunArgs, runs: &[Judged]) -> Result<(), Exit> {
@@ -311,7 +345,10 @@ fn write_reports(args: &RunArgs, runs: &[Judged]) -> Result<(), Exit> {
         write_by_rename(path, xml.as_bytes()).map_err(|error| failed(path, &error))?;
     }
     if let Some(path) = &args.json {
-        let rows: Vec<_> = runs.iter().map(|run| json!({ "name": run.name, "run": run.record })).collect();
+        let rows: Vec<_> = runs
+            .iter()
+            .map(|run| json!({ "name": run.name, "run": run.record }))
+            .collect();
         let text = format!("{:#}\n", json!({ "worst": worst(runs), "runs": rows }));
         if path.as_os_str() == "-" {
             print!("{text}");

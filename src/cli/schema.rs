@@ -8,7 +8,9 @@ use super::Exit;
 use crate::config::schemas;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  haetae schema check > check.schema.json\n  haetae schema --out .vscode        writes haetae-check.schema.json and the others\n\nIn a YAML file, for editors with a YAML language server:\n  # yaml-language-server: $schema=../haetae-check.schema.json")]
+#[command(
+    after_help = "Examples:\n  haetae schema check > check.schema.json\n  haetae schema --out .vscode        writes haetae-check.schema.json and the others\n\nIn a YAML file, for editors with a YAML language server:\n  # yaml-language-server: $schema=../haetae-check.schema.json"
+)]
 pub struct SchemaArgs {
     /// Which one
     #[arg(value_parser = ["check", "alerts", "settings"], default_value = "check")]
@@ -28,7 +30,8 @@ pub fn schema(args: &SchemaArgs) -> Exit {
     };
     for (name, schema) in schemas() {
         let path = folder.join(format!("haetae-{name}.schema.json"));
-        let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, format!("{schema:#}\n")));
+        let written =
+            std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, format!("{schema:#}\n")));
         if let Err(error) = written {
             eprintln!("{} cannot be written: {error}", path.display());
             return Exit::Internal;

@@ -11,12 +11,14 @@ use crate::decode::SecretMode;
 use crate::schedule::RunnerOptions;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  haetae serve\n  haetae -C /etc/haetae serve --listen 127.0.0.1:9000 --store sqlite:///var/lib/haetae/haetae.db\n\nSIGHUP, a changed file or POST /-/reload take new files into use; files with errors change nothing.")]
+#[command(
+    after_help = "Examples:\n  haetae serve\n  haetae -C /etc/haetae serve --listen 127.0.0.1:9000 --store sqlite:///var/lib/haetae/haetae.db\n\nSIGHUP, a changed file or POST /-/reload take new files into use; files with errors change nothing."
+)]
 pub struct ServeArgs {
     /// Where API and pages are served
     #[arg(long, value_name = "ADDR:PORT", env = "HAETAE_LISTEN")]
     listen: Option<SocketAddr>,
-    /// Where everything is kept: sqlite://PATH
+    /// Where everything is kept: <sqlite://PATH>
     #[arg(long, value_name = "URL", env = "HAETAE_STORE_URL")]
     store: Option<String>,
     /// Serve on an address that others can reach, without any log-in
@@ -37,7 +39,9 @@ pub async fn serve(context: &Context, args: ServeArgs) -> Exit {
     }
     let listen = args.listen.unwrap_or(project.settings.listen);
     if !listen.ip().is_loopback() && !args.insecure {
-        eprintln!("others can reach {listen}, and this version knows no log-in: listen on 127.0.0.1, or add --insecure");
+        eprintln!(
+            "others can reach {listen}, and this version knows no log-in: listen on 127.0.0.1, or add --insecure"
+        );
         return Exit::Usage;
     }
     let store_url = args.store.unwrap_or_else(|| project.settings.store_url.clone());
@@ -68,7 +72,10 @@ pub async fn serve(context: &Context, args: ServeArgs) -> Exit {
         }
     };
     tracing::info!(checks, address = %app.address(), "haetae is watching");
-    eprintln!("haetae is watching {checks} checks; dashboard: http://{}/", app.address());
+    eprintln!(
+        "haetae is watching {checks} checks; dashboard: http://{}/",
+        app.address()
+    );
     app.run(async move {
         tokio::select! {
             _ = interrupt.recv() => {}

@@ -75,14 +75,26 @@ fn settings_rows(project: &crate::config::Project) -> Vec<Effective> {
     vec![
         row("store.url", settings.store_url.clone()),
         row("listen", settings.listen.to_string()),
-        row("public_url", settings.public_url.clone().unwrap_or_else(|| "none".into())),
+        row(
+            "public_url",
+            settings.public_url.clone().unwrap_or_else(|| "none".into()),
+        ),
         row("webdriver.command", settings.browsers.command.program.clone()),
-        row("webdriver.url", settings.browsers.url.clone().unwrap_or_else(|| "none".into())),
+        row(
+            "webdriver.url",
+            settings.browsers.url.clone().unwrap_or_else(|| "none".into()),
+        ),
         row("browsers.at_once", settings.browsers.at_once.to_string()),
-        row("browsers.keep_evidence", format_duration(settings.retention.evidence)),
+        row(
+            "browsers.keep_evidence",
+            format_duration(settings.retention.evidence),
+        ),
         row("step_timeout", format_duration(settings.browsers.step_timeout)),
         row("retention.results", format_duration(settings.retention.results)),
-        row("retention.incidents", format_duration(settings.retention.incidents)),
+        row(
+            "retention.incidents",
+            format_duration(settings.retention.incidents),
+        ),
         row("secrets.deny_literals", settings.deny_literal_secrets.to_string()),
     ]
 }

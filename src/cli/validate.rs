@@ -10,7 +10,9 @@ use crate::model::Level;
 use crate::route::{Labels, matching_routes};
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  haetae validate\n  haetae validate --no-secrets          in CI, where the secrets are not\n  haetae validate --routes              who would hear of what\n  haetae validate --json | jq .problems")]
+#[command(
+    after_help = "Examples:\n  haetae validate\n  haetae validate --no-secrets          in CI, where the secrets are not\n  haetae validate --routes              who would hear of what\n  haetae validate --json | jq .problems"
+)]
 pub struct ValidateArgs {
     /// Do not ask for environment variables and files
     #[arg(long)]
@@ -28,9 +30,17 @@ pub struct ValidateArgs {
 
 /// Prints every problem of every file.
 pub fn validate(context: &Context, args: &ValidateArgs) -> Exit {
-    let mode = if args.no_secrets { SecretMode::Skip } else { SecretMode::Ask };
+    let mode = if args.no_secrets {
+        SecretMode::Skip
+    } else {
+        SecretMode::Ask
+    };
     let project = context.load(mode, args.vars.clone());
-    let exit = if project.is_sound() { Exit::Fine } else { Exit::Configuration };
+    let exit = if project.is_sound() {
+        Exit::Fine
+    } else {
+        Exit::Configuration
+    };
     if args.json {
         print_json(context, &project, args.routes);
         return exit;
@@ -54,19 +64,33 @@ fn plural(count: usize, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
-fn routes_of(project: &Project, runnable: &crate::check::Runnable, level: Level) -> Vec<(String, Vec<String>)> {
+fn routes_of(
+    project: &Project,
+    runnable: &crate::check::Runnable,
+    level: Level,
+) -> Vec<(String, Vec<String>)> {
     let labels = Labels {
         check: &runnable.check,
         level,
     };
     matching_routes(&project.routes, labels)
         .into_iter()
-        .map(|route| (route.name.clone(), route.to.iter().map(ToString::to_string).collect()))
+        .map(|route| {
+            (
+                route.name.clone(),
+                route.to.iter().map(ToString::to_string).collect(),
+            )
+        })
         .collect()
 }
 
 fn print_routes(project: &Project) {
-    let mut rows = vec![vec!["CHECK".into(), "LEVEL".into(), "TOLD".into(), "BY ROUTE".into()]];
+    let mut rows = vec![vec![
+        "CHECK".into(),
+        "LEVEL".into(),
+        "TOLD".into(),
+        "BY ROUTE".into(),
+    ]];
     for runnable in project.checks.values().filter(|runnable| runnable.check.enabled) {
         for level in [Level::Warning, Level::Critical, Level::Unknown] {
             let routes = routes_of(project, runnable, level);
@@ -75,7 +99,11 @@ fn print_routes(project: &Project) {
             rows.push(vec![
                 runnable.check.id.to_string(),
                 level.to_string(),
-                if told.is_empty() { "nobody".into() } else { told.join(", ") },
+                if told.is_empty() {
+                    "nobody".into()
+                } else {
+                    told.join(", ")
+                },
                 names.join(", "),
             ]);
         }
@@ -84,8 +112,18 @@ fn print_routes(project: &Project) {
 }
 
 fn print_json(context: &Context, project: &Project, with_routes: bool) {
-    let problems: Vec<_> = project.problems.iter().map(crate::decode::Problem::to_json).collect();
-    let count = |wanted: Severity| project.problems.iter().filter(|problem| problem.severity == wanted).count();
+    let problems: Vec<_> = project
+        .problems
+        .iter()
+        .map(crate::decode::Problem::to_json)
+        .collect();
+    let count = |wanted: Severity| {
+        project
+            .problems
+            .iter()
+            .filter(|problem| problem.severity == wanted)
+            .count()
+    };
     let mut answer = json!({
         "sound": project.is_sound(),
         "checks": project.checks.len(),
@@ -97,16 +135,17 @@ fn print_json(context: &Context, project: &Project, with_routes: bool) {
     if with_routes {
         let mut routes = serde_json::Map::new();
         for runnable in project.checks.values().filter(|runnable| runnable.check.enabled) {
-            let levels: serde_json::Map<String, serde_json::Value> = [Level::Warning, Level::Critical, Level::Unknown]
-                .into_iter()
-                .map(|level| {
-                    let taken: Vec<_> = routes_of(project, runnable, level)
-                        .into_iter()
-                        .map(|(name, to)| json!({ "route": name, "to": to }))
-                        .collect();
-                    (level.to_string(), json!(taken))
-                })
-                .collect();
+            let levels: serde_json::Map<String, serde_json::Value> =
+                [Level::Warning, Level::Critical, Level::Unknown]
+                    .into_iter()
+                    .map(|level| {
+                        let taken: Vec<_> = routes_of(project, runnable, level)
+                            .into_iter()
+                            .map(|(name, to)| json!({ "route": name, "to": to }))
+                            .collect();
+                        (level.to_string(), json!(taken))
+                    })
+                    .collect();
             routes.insert(runnable.check.id.to_string(), levels.into());
         }
         answer["routes"] = routes.into();

@@ -14,7 +14,11 @@ pub static ALERTS: Spec = Spec {
     example: "channels: { oncall: { slack: { webhook: \"${env:SLACK_WEBHOOK}\" } } }",
     keys: &[
         Key::new("channels", Shape::Map(&Shape::Any), "Where people read."),
-        Key::new("routes", Shape::List(&Shape::Object(&ROUTE)), "Who is told what; the first match takes it."),
+        Key::new(
+            "routes",
+            Shape::List(&Shape::Object(&ROUTE)),
+            "Who is told what; the first match takes it.",
+        ),
         Key::planned("windows"),
         Key::planned("maintenance"),
         Key::planned("inhibit"),
@@ -27,13 +31,45 @@ static ROUTE: Spec = Spec {
     example: "- { name: critical to on-call, match: { level: critical }, to: [oncall] }",
     keys: &[
         Key::required("name", Shape::Plain, "For people."),
-        Key::new("match", Shape::Object(&MATCH), "What it takes; everything without it."),
-        Key::required("to", Shape::OneOrMany(&Shape::Plain), "Channels; `[]` means nobody, on purpose."),
-        Key::or("group_by", Shape::OneOrMany(&Shape::Choice(&["group", "check", "level", "owner", "kind"])), "group", "What is told together."),
-        Key::or("group_wait", Shape::Duration, "1s", "How long a new group waits for company."),
-        Key::or("group_interval", Shape::Duration, "30s", "How long a group that was told waits before it is told more."),
-        Key::new("repeat_every", Shape::Duration, "How often an open incident is told again."),
-        Key::or("continue", Shape::Boolean, "false", "Later routes may match as well."),
+        Key::new(
+            "match",
+            Shape::Object(&MATCH),
+            "What it takes; everything without it.",
+        ),
+        Key::required(
+            "to",
+            Shape::OneOrMany(&Shape::Plain),
+            "Channels; `[]` means nobody, on purpose.",
+        ),
+        Key::or(
+            "group_by",
+            Shape::OneOrMany(&Shape::Choice(&["group", "check", "level", "owner", "kind"])),
+            "group",
+            "What is told together.",
+        ),
+        Key::or(
+            "group_wait",
+            Shape::Duration,
+            "1s",
+            "How long a new group waits for company.",
+        ),
+        Key::or(
+            "group_interval",
+            Shape::Duration,
+            "30s",
+            "How long a group that was told waits before it is told more.",
+        ),
+        Key::new(
+            "repeat_every",
+            Shape::Duration,
+            "How often an open incident is told again.",
+        ),
+        Key::or(
+            "continue",
+            Shape::Boolean,
+            "false",
+            "Later routes may match as well.",
+        ),
         Key::planned("escalate"),
         Key::planned("digest"),
     ],
@@ -43,9 +79,21 @@ static MATCH: Spec = Spec {
     name: "match",
     example: "match: { level: critical, tags: [partner] }",
     keys: &[
-        Key::new("level", Shape::OneOrMany(&Shape::Choice(&["warning", "critical", "unknown"])), "Any of these levels."),
-        Key::new("check", Shape::OneOrMany(&Shape::Plain), "Any of these ids or globs."),
-        Key::new("group", Shape::OneOrMany(&Shape::Plain), "Any of these groups, with their subgroups."),
+        Key::new(
+            "level",
+            Shape::OneOrMany(&Shape::Choice(&["warning", "critical", "unknown"])),
+            "Any of these levels.",
+        ),
+        Key::new(
+            "check",
+            Shape::OneOrMany(&Shape::Plain),
+            "Any of these ids or globs.",
+        ),
+        Key::new(
+            "group",
+            Shape::OneOrMany(&Shape::Plain),
+            "Any of these groups, with their subgroups.",
+        ),
         Key::new("tags", Shape::OneOrMany(&Shape::Plain), "All of these tags."),
         Key::new("kind", Shape::OneOrMany(&Shape::Plain), "Any of these kinds."),
         Key::new("owner", Shape::OneOrMany(&Shape::Plain), "Any of these owners."),
@@ -73,7 +121,9 @@ impl Alerts {
     /// Reads one file.
     pub fn file(&mut self, root: &Node, reader: &mut Reader<'_>) {
         self.seen_any = true;
-        let Some(fields) = Fields::open(root, &ALERTS, reader) else { return };
+        let Some(fields) = Fields::open(root, &ALERTS, reader) else {
+            return;
+        };
         if let Some(node) = fields.get("channels") {
             for entry in reader.entries(node) {
                 self.channel(entry, reader);
@@ -88,8 +138,11 @@ impl Alerts {
     fn channel(&mut self, entry: &Entry, reader: &mut Reader<'_>) {
         if let Some(earlier) = self.places.insert(entry.key.clone(), entry.place.file_and_line()) {
             reader.report(
-                Problem::error(&entry.place, format!("the channel `{}` is here a second time", entry.key))
-                    .hint(format!("it stands already at {earlier}")),
+                Problem::error(
+                    &entry.place,
+                    format!("the channel `{}` is here a second time", entry.key),
+                )
+                .hint(format!("it stands already at {earlier}")),
             );
             return;
         }
@@ -134,8 +187,13 @@ impl Alerts {
                 .get("group_interval")
                 .and_then(|node| reader.duration(node))
                 .unwrap_or(Duration::from_secs(30)),
-            repeat_every: fields.get("repeat_every").and_then(|node| reader.positive_duration(node)),
-            goes_on: fields.get("continue").and_then(|node| reader.boolean(node)).unwrap_or(false),
+            repeat_every: fields
+                .get("repeat_every")
+                .and_then(|node| reader.positive_duration(node)),
+            goes_on: fields
+                .get("continue")
+                .and_then(|node| reader.boolean(node))
+                .unwrap_or(false),
         };
         if self.routes.iter().any(|other| other.name == route.name) {
             reader.error(node, format!("there are two routes called `{}`", route.name));
@@ -170,8 +228,11 @@ impl Alerts {
             if matching_routes(&self.routes, Labels { check, level }).is_empty() {
                 reader.check = Some(check.id.clone());
                 reader.report(
-                    Problem::general(format!("{}: nobody would hear of the level {level} of `{}`", check.place, check.id))
-                        .hint("add a route that matches it; `to: []` says that nobody should"),
+                    Problem::general(format!(
+                        "{}: nobody would hear of the level {level} of `{}`",
+                        check.place, check.id
+                    ))
+                    .hint("add a route that matches it; `to: []` says that nobody should"),
                 );
                 reader.check = None;
             }
@@ -185,17 +246,29 @@ fn read_channel(entry: &Entry, reader: &mut Reader<'_>) -> Option<Channel> {
         let all: Vec<String> = KINDS.iter().map(|kind| format!("`{}`", kind.name)).collect();
         reader.error(
             &entry.node,
-            format!("the channel `{}` needs exactly one of {}", entry.key, all.join(", ")),
+            format!(
+                "the channel `{}` needs exactly one of {}",
+                entry.key,
+                all.join(", ")
+            ),
         );
         return None;
     };
     let Some(kind) = KINDS.iter().find(|kind| kind.name == kind_entry.key) else {
-        let problem = Problem::error(&kind_entry.place, format!("`{}` is not a kind of channel that this version knows", kind_entry.key));
+        let problem = Problem::error(
+            &kind_entry.place,
+            format!(
+                "`{}` is not a kind of channel that this version knows",
+                kind_entry.key
+            ),
+        );
         let all: Vec<String> = KINDS.iter().map(|kind| format!("`{}`", kind.name)).collect();
-        reader.report(match nearest(&kind_entry.key, KINDS.iter().map(|kind| kind.name)) {
-            Some(near) => problem.hint(format!("did you mean `{near}`?")),
-            None => problem.hint(format!("known are {}", all.join(", "))),
-        });
+        reader.report(
+            match nearest(&kind_entry.key, KINDS.iter().map(|kind| kind.name)) {
+                Some(near) => problem.hint(format!("did you mean `{near}`?")),
+                None => problem.hint(format!("known are {}", all.join(", "))),
+            },
+        );
         return None;
     };
     let before = reader.failures();
@@ -231,7 +304,10 @@ fn read_match(node: &Node, reader: &mut Reader<'_>) -> Option<Matcher> {
             .map(|node| reader.one_or_many(node, |reader, item| reader.choice(item, &levels)))
             .unwrap_or_default(),
         checks: checks.iter().map(|text| Glob::new(text)).collect(),
-        groups: groups.iter().map(|group| group.trim_matches('/').to_owned()).collect(),
+        groups: groups
+            .iter()
+            .map(|group| group.trim_matches('/').to_owned())
+            .collect(),
         tags,
         kinds,
         owners,

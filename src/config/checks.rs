@@ -15,8 +15,21 @@ use crate::model::{
 
 /// Kinds of the format that this version cannot run.
 const PLANNED_KINDS: &[&str] = &[
-    "tls", "dns", "domain", "ping", "udp", "websocket", "grpc", "smtp", "mail_dns", "sql", "redis", "prometheus",
-    "host", "command", "heartbeat",
+    "tls",
+    "dns",
+    "domain",
+    "ping",
+    "udp",
+    "websocket",
+    "grpc",
+    "smtp",
+    "mail_dns",
+    "sql",
+    "redis",
+    "prometheus",
+    "host",
+    "command",
+    "heartbeat",
 ];
 /// More retries within a run are impolite (contract §5).
 const MOST_RETRIES: i64 = 3;
@@ -25,8 +38,16 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 
 static FILE: LazyLock<Spec> = LazyLock::new(|| {
     let mut keys = common_keys();
-    keys.push(Key::new("checks", Shape::List(&Shape::Any), "Several checks in one file, each with an `id`."));
-    keys.push(Key::new("defaults", Shape::Any, "For the checks of this file, as in a check."));
+    keys.push(Key::new(
+        "checks",
+        Shape::List(&Shape::Any),
+        "Several checks in one file, each with an `id`.",
+    ));
+    keys.push(Key::new(
+        "defaults",
+        Shape::Any,
+        "For the checks of this file, as in a check.",
+    ));
     spec("a check file", keys)
 });
 
@@ -42,9 +63,21 @@ static LIST: Spec = Spec {
     name: "a file with several checks",
     example: "checks: [{ id: kb, http: { url: https://kb.example/ } }]",
     keys: &[
-        Key::required("checks", Shape::List(&Shape::Any), "The checks, each with an `id`."),
-        Key::new("defaults", Shape::Any, "For the checks of this file, as in a check."),
-        Key::new("vars", Shape::Map(&Shape::Text), "Values for `${vars.name}` in this file."),
+        Key::required(
+            "checks",
+            Shape::List(&Shape::Any),
+            "The checks, each with an `id`.",
+        ),
+        Key::new(
+            "defaults",
+            Shape::Any,
+            "For the checks of this file, as in a check.",
+        ),
+        Key::new(
+            "vars",
+            Shape::Map(&Shape::Text),
+            "Values for `${vars.name}` in this file.",
+        ),
     ],
 };
 
@@ -52,8 +85,17 @@ static RETRY: Spec = Spec {
     name: "retry",
     example: "retry: { times: 2, wait: 500ms }",
     keys: &[
-        Key::required("times", Shape::Integer(0, MOST_RETRIES), "How often after the first attempt; 3 at most."),
-        Key::or("wait", Shape::Duration, "500ms", "The first wait; each next one is twice as long, with full jitter."),
+        Key::required(
+            "times",
+            Shape::Integer(0, MOST_RETRIES),
+            "How often after the first attempt; 3 at most.",
+        ),
+        Key::or(
+            "wait",
+            Shape::Duration,
+            "500ms",
+            "The first wait; each next one is twice as long, with full jitter.",
+        ),
     ],
 };
 
@@ -64,7 +106,11 @@ static THRESHOLD: Spec = Spec {
         Key::new("warning", Shape::Bound, "From here on it is a warning."),
         Key::new("critical", Shape::Bound, "From here on it is critical."),
         Key::new("owner", Shape::Plain, "Who answers for the numbers."),
-        Key::new("reviewed", Shape::Plain, "When somebody last looked whether they are right: `2026-11-01`."),
+        Key::new(
+            "reviewed",
+            Shape::Plain,
+            "When somebody last looked whether they are right: `2026-11-01`.",
+        ),
         Key::planned("baseline"),
         Key::planned("review_every"),
         Key::planned("use"),
@@ -87,44 +133,109 @@ fn spec(name: &'static str, keys: Vec<Key>) -> Spec {
     }
 }
 
+/// The keys that every kind has.
+static COMMON: &[Key] = &[
+    Key::new("name", Shape::Plain, "For people; the id without one."),
+    Key::new("description", Shape::Plain, "What stops working when it fails."),
+    Key::new("owner", Shape::Plain, "Who looks after it."),
+    Key::new("runbook", Shape::Plain, "Where to read what to do."),
+    Key::new(
+        "tags",
+        Shape::List(&Shape::Plain),
+        "Labels for routes and selectors.",
+    ),
+    Key::new("every", Shape::Duration, "How often, from start to start."),
+    Key::new(
+        "cron",
+        Shape::Plain,
+        "At calendar times instead: 5 fields, or 6 with seconds first.",
+    ),
+    Key::or("timezone", Shape::Plain, "UTC", "Of `cron`."),
+    Key::new(
+        "timeout",
+        Shape::Duration,
+        "Of the whole run, retries included. There is no built-in one.",
+    ),
+    Key::or(
+        "attempt_timeout",
+        Shape::Duration,
+        "timeout ÷ (retries + 1)",
+        "Of one attempt.",
+    ),
+    Key::new("expect", Shape::Any, "What must hold."),
+    Key::new(
+        "measure",
+        Shape::Ref(&MEASURE),
+        "Further numbers out of the answer.",
+    ),
+    Key::new(
+        "thresholds",
+        Shape::Ref(&THRESHOLDS),
+        "Bounds on what is measured.",
+    ),
+    Key::or(
+        "fail_after",
+        Shape::Plain,
+        "2",
+        "How many runs in a row confirm a worse level; `2 of 3` is a window.",
+    ),
+    Key::or(
+        "recover_after",
+        Shape::Plain,
+        "2",
+        "How many confirm a better one.",
+    ),
+    Key::new(
+        "recheck_every",
+        Shape::Duration,
+        "How soon to look again while a worse level is not yet believed.",
+    ),
+    Key::new(
+        "retry",
+        Shape::Object(&RETRY),
+        "What is tried again inside one run.",
+    ),
+    Key::or(
+        "priority",
+        Shape::Choice(&["high", "normal", "low"]),
+        "normal",
+        "What is dropped last when the machine can't keep up.",
+    ),
+    Key::or(
+        "enabled",
+        Shape::Boolean,
+        "true",
+        "false keeps a check without running it.",
+    ),
+    Key::new("vars", Shape::Map(&Shape::Text), "Values for `${vars.name}`."),
+    Key::new(
+        "steps",
+        Shape::Ref(&crate::browser::STEPS),
+        "What a browser check does.",
+    ),
+    Key::new(
+        "always",
+        Shape::Ref(&crate::browser::STEPS),
+        "Clean-up, also after a failure.",
+    ),
+    Key::planned("depends_on"),
+    Key::planned("locations"),
+    Key::planned("quorum"),
+    Key::planned("matrix"),
+];
+
 fn common_keys() -> Vec<Key> {
-    let mut keys = vec![
-        Key::new("name", Shape::Plain, "For people; the id without one."),
-        Key::new("description", Shape::Plain, "What stops working when it fails."),
-        Key::new("owner", Shape::Plain, "Who looks after it."),
-        Key::new("runbook", Shape::Plain, "Where to read what to do."),
-        Key::new("tags", Shape::List(&Shape::Plain), "Labels for routes and selectors."),
-        Key::new("every", Shape::Duration, "How often, from start to start."),
-        Key::new("cron", Shape::Plain, "At calendar times instead: 5 fields, or 6 with seconds first."),
-        Key::or("timezone", Shape::Plain, "UTC", "Of `cron`."),
-        Key::new("timeout", Shape::Duration, "Of the whole run, retries included. There is no built-in one."),
-        Key::or("attempt_timeout", Shape::Duration, "timeout ÷ (retries + 1)", "Of one attempt."),
-        Key::new("expect", Shape::Any, "What must hold."),
-        Key::new("measure", Shape::Ref(&MEASURE), "Further numbers out of the answer."),
-        Key::new("thresholds", Shape::Ref(&THRESHOLDS), "Bounds on what is measured."),
-        Key::or("fail_after", Shape::Plain, "2", "How many runs in a row confirm a worse level; `2 of 3` is a window."),
-        Key::or("recover_after", Shape::Plain, "2", "How many confirm a better one."),
-        Key::new("recheck_every", Shape::Duration, "How soon to look again while a worse level is not yet believed."),
-        Key::new("retry", Shape::Object(&RETRY), "What is tried again inside one run."),
-        Key::or("priority", Shape::Choice(&["high", "normal", "low"]), "normal", "What is dropped last when the machine can't keep up."),
-        Key::or("enabled", Shape::Boolean, "true", "false keeps a check without running it."),
-        Key::new("vars", Shape::Map(&Shape::Text), "Values for `${vars.name}`."),
-        Key::new("steps", Shape::Ref(&crate::browser::STEPS), "What a browser check does."),
-        Key::new("always", Shape::Ref(&crate::browser::STEPS), "Clean-up, also after a failure."),
-        Key::planned("depends_on"),
-        Key::planned("locations"),
-        Key::planned("quorum"),
-        Key::planned("matrix"),
-    ];
-    keys.extend(KINDS.iter().map(|kind| Key::new(kind.name, Shape::Object(kind.settings), kind.doc)));
-    keys.extend(PLANNED_KINDS.iter().map(|kind| Key::planned(kind)));
-    keys
+    let kinds = KINDS
+        .iter()
+        .map(|kind| Key::new(kind.name, Shape::Object(kind.settings), kind.doc));
+    let planned = PLANNED_KINDS.iter().map(|kind| Key::planned(kind));
+    COMMON.iter().copied().chain(kinds).chain(planned).collect()
 }
 
 /// Checks as they are read, file after file.
 pub struct Checks {
     /// Every check that could be read.
-    pub checks: BTreeMap<CheckId, Runnable>,
+    pub readable: BTreeMap<CheckId, Runnable>,
     /// Their effective values.
     pub effective: BTreeMap<CheckId, Vec<Effective>>,
     /// Every check that was met, readable or not.
@@ -149,7 +260,7 @@ impl Checks {
     /// None yet; `defaults` are the settings', `overrides` the command line's variables.
     pub fn new(defaults: Option<Node>, overrides: Vec<(String, Text)>, now: Timestamp) -> Self {
         Self {
-            checks: BTreeMap::new(),
+            readable: BTreeMap::new(),
             effective: BTreeMap::new(),
             defaults,
             overrides,
@@ -161,7 +272,10 @@ impl Checks {
     /// Reads one file.
     pub fn file(&mut self, source: &Source, root: &Node, reader: &mut Reader<'_>) {
         let stem = source.name.strip_prefix("checks/").unwrap_or(&source.name);
-        let stem = stem.strip_suffix(".yaml").or_else(|| stem.strip_suffix(".yml")).unwrap_or(stem);
+        let stem = stem
+            .strip_suffix(".yaml")
+            .or_else(|| stem.strip_suffix(".yml"))
+            .unwrap_or(stem);
         let outer = reader.scope.clone();
         if root.get("checks").is_some() {
             self.list(stem, root, reader);
@@ -172,13 +286,18 @@ impl Checks {
     }
 
     fn list(&mut self, stem: &str, root: &Node, reader: &mut Reader<'_>) {
-        let Some(fields) = Fields::open(root, &LIST, reader) else { return };
+        let Some(fields) = Fields::open(root, &LIST, reader) else {
+            return;
+        };
         if let Some(node) = fields.get("vars") {
             self.take_vars(node, reader);
         }
         let Some(Value::List(items)) = fields.get("checks").map(|node| &node.value) else {
             if let Some(node) = fields.get("checks") {
-                reader.error(node, format!("a list of checks belongs here, not {}", node.kind_name()));
+                reader.error(
+                    node,
+                    format!("a list of checks belongs here, not {}", node.kind_name()),
+                );
             }
             return;
         };
@@ -226,7 +345,7 @@ impl Checks {
             let mut rows = flatten(&merged);
             rows.extend(built_in(&merged, &runnable.check));
             self.effective.insert(id.clone(), rows);
-            self.checks.insert(id, runnable);
+            self.readable.insert(id, runnable);
         }
         reader.check = None;
     }
@@ -248,14 +367,23 @@ impl Checks {
         merged
     }
 
-    fn read(&self, id: &CheckId, node: &Node, spec: &'static Spec, reader: &mut Reader<'_>) -> Option<Runnable> {
+    fn read(
+        &self,
+        id: &CheckId,
+        node: &Node,
+        spec: &'static Spec,
+        reader: &mut Reader<'_>,
+    ) -> Option<Runnable> {
         let before = reader.failures();
         let fields = Fields::open(node, spec, reader)?;
         if let Some(vars) = fields.get("vars") {
             self.take_vars(vars, reader);
         }
         let kind = read_kind(&fields, reader)?;
-        let retry = fields.get("retry").and_then(|node| read_retry(node, reader)).unwrap_or_default();
+        let retry = fields
+            .get("retry")
+            .and_then(|node| read_retry(node, reader))
+            .unwrap_or_default();
         let times = Times::read(&fields, retry, self.now, reader);
         let (schedule, timeout, attempt_timeout) = match times {
             Some(times) => (Some(times.schedule), times.timeout, times.attempt_timeout),
@@ -291,7 +419,10 @@ impl Checks {
                 .get("priority")
                 .and_then(|node| reader.choice(node, PRIORITIES))
                 .unwrap_or_default(),
-            enabled: fields.get("enabled").and_then(|node| reader.boolean(node)).unwrap_or(true),
+            enabled: fields
+                .get("enabled")
+                .and_then(|node| reader.boolean(node))
+                .unwrap_or(true),
             fingerprint: fingerprint(node),
             place: node.place.file_and_line(),
             thresholds: Vec::new(),
@@ -334,8 +465,11 @@ fn parse_id(text: &str, node: &Node, reader: &mut Reader<'_>) -> Option<CheckId>
         Ok(id) => Some(id),
         Err(proposal) => {
             reader.report(
-                Problem::error(&node.place, format!("`{text}` cannot be an id: letters, digits, `-`, `_`, `.` and `/` can"))
-                    .hint(format!("name it `{proposal}`")),
+                Problem::error(
+                    &node.place,
+                    format!("`{text}` cannot be an id: letters, digits, `-`, `_`, `.` and `/` can"),
+                )
+                .hint(format!("name it `{proposal}`")),
             );
             None
         }
@@ -366,7 +500,10 @@ fn read_kind(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<&'static Ki
         [first, second, ..] => {
             reader.report(Problem::error(
                 fields.place(),
-                format!("a check is of one kind, and this one has `{}` and `{}`", first.name, second.name),
+                format!(
+                    "a check is of one kind, and this one has `{}` and `{}`",
+                    first.name, second.name
+                ),
             ));
             None
         }
@@ -400,7 +537,11 @@ impl Times {
                 if span > timeout {
                     reader.error(
                         node,
-                        format!("`attempt_timeout` ({}) is longer than `timeout` ({})", format_duration(span), format_duration(timeout)),
+                        format!(
+                            "`attempt_timeout` ({}) is longer than `timeout` ({})",
+                            format_duration(span),
+                            format_duration(timeout)
+                        ),
                     );
                     return None;
                 }
@@ -438,7 +579,11 @@ fn read_schedule(fields: &Fields<'_>, now: Timestamp, reader: &mut Reader<'_>) -
                 Ok(calendar) => Some(Schedule::Cron(calendar)),
                 Err(why) => {
                     let zone_is_wrong = matches!(why, crate::model::CalendarError::UnknownZone(_));
-                    let at = if zone_is_wrong { fields.get("timezone").unwrap_or(cron) } else { cron };
+                    let at = if zone_is_wrong {
+                        fields.get("timezone").unwrap_or(cron)
+                    } else {
+                        cron
+                    };
                     reader.error(at, why);
                     None
                 }
@@ -482,7 +627,10 @@ fn read_probe(
 ) -> Option<Box<dyn Probe>> {
     for key in ["steps", "always"] {
         if let Some(node) = fields.get(key).filter(|_| !kind.has_steps) {
-            reader.error(node, format!("`{}` checks have no `{key}:` in this version", kind.name));
+            reader.error(
+                node,
+                format!("`{}` checks have no `{key}:` in this version", kind.name),
+            );
         }
     }
     let blocks = Blocks {
@@ -499,7 +647,10 @@ fn read_probe(
 }
 
 fn measures(kind: &Kind, probe: &dyn Probe) -> Vec<(String, Option<Unit>)> {
-    let own = kind.measures.iter().map(|(name, unit)| ((*name).to_owned(), Some(*unit)));
+    let own = kind
+        .measures
+        .iter()
+        .map(|(name, unit)| ((*name).to_owned(), Some(*unit)));
     std::iter::once(("duration".to_owned(), Some(Unit::Ms)))
         .chain(own)
         .chain(probe.extra_measures())
@@ -515,19 +666,36 @@ fn read_thresholds(
     let mut thresholds = Vec::new();
     for entry in reader.entries(node) {
         let known = measures.map(|all| {
-            all.iter()
-                .find(|(name, _)| *name == entry.key || name.strip_prefix(&entry.key).is_some_and(|rest| rest.starts_with('.')))
+            all.iter().find(|(name, _)| {
+                *name == entry.key
+                    || name
+                        .strip_prefix(&entry.key)
+                        .is_some_and(|rest| rest.starts_with('.'))
+            })
         });
         let unit = match known {
             Some(None) => {
-                let names: BTreeSet<&str> = measures.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+                let names: BTreeSet<&str> = measures
+                    .into_iter()
+                    .flatten()
+                    .map(|(name, _)| name.as_str())
+                    .collect();
                 let near = crate::decode::nearest(&entry.key, names.iter().copied());
                 let hint = near.map_or_else(
-                    || format!("known are {}", names.iter().copied().collect::<Vec<_>>().join(", ")),
+                    || {
+                        format!(
+                            "known are {}",
+                            names.iter().copied().collect::<Vec<_>>().join(", ")
+                        )
+                    },
                     |near| format!("did you mean `{near}`?"),
                 );
                 reader.report(
-                    Problem::error(&entry.place, format!("a {} check does not measure `{}`", kind.name, entry.key)).hint(hint),
+                    Problem::error(
+                        &entry.place,
+                        format!("a {} check does not measure `{}`", kind.name, entry.key),
+                    )
+                    .hint(hint),
                 );
                 continue;
             }
@@ -546,7 +714,10 @@ fn read_threshold(name: &str, node: &Node, unit: Option<Unit>, reader: &mut Read
         let node = fields.get(key)?;
         let text = reader.plain(node)?;
         if text.ends_with(" usual") || text.starts_with("rising ") {
-            reader.error(node, format!("`{text}`: relative bounds are not available in this version of haetae"));
+            reader.error(
+                node,
+                format!("`{text}`: relative bounds are not available in this version of haetae"),
+            );
             return None;
         }
         match Bound::parse(&text, unit) {
@@ -563,8 +734,11 @@ fn read_threshold(name: &str, node: &Node, unit: Option<Unit>, reader: &mut Read
     {
         let at = fields.get("critical").unwrap_or(node);
         reader.report(
-            Problem::error(&at.place, format!("`{critical}` can be critical without being a warning first (`{warning}`)"))
-                .hint("every value that is critical must violate the warning bound too"),
+            Problem::error(
+                &at.place,
+                format!("`{critical}` can be critical without being a warning first (`{warning}`)"),
+            )
+            .hint("every value that is critical must violate the warning bound too"),
         );
     }
     if fields.get("warning").is_none() && fields.get("critical").is_none() {
@@ -585,7 +759,10 @@ fn read_threshold(name: &str, node: &Node, unit: Option<Unit>, reader: &mut Read
 fn read_date(node: &Node, reader: &mut Reader<'_>) -> Option<String> {
     let text = reader.plain(node)?;
     if text.parse::<jiff::civil::Date>().is_err() {
-        reader.error(node, format!("`{text}` is not a date: write for example `2026-11-23`"));
+        reader.error(
+            node,
+            format!("`{text}` is not a date: write for example `2026-11-23`"),
+        );
         return None;
     }
     Some(text)
@@ -614,11 +791,16 @@ fn read_window(node: &Node, reader: &mut Reader<'_>) -> Option<Window> {
     let (needed, of) = text.split_once(" of ").unwrap_or((&text, &text));
     let parse = |text: &str| text.trim().parse::<usize>().ok();
     match (parse(needed), parse(of)) {
-        (Some(needed), Some(of)) if (1..=of).contains(&needed) && of <= Window::LONGEST => Some(Window { needed, of }),
+        (Some(needed), Some(of)) if (1..=of).contains(&needed) && of <= Window::LONGEST => {
+            Some(Window { needed, of })
+        }
         _ => {
             reader.error(
                 node,
-                format!("`{text}` does not fit here: write `2`, or `2 of 3`; {} runs at most", Window::LONGEST),
+                format!(
+                    "`{text}` does not fit here: write `2`, or `2 of 3`; {} runs at most",
+                    Window::LONGEST
+                ),
             );
             None
         }
@@ -629,7 +811,9 @@ fn read_window(node: &Node, reader: &mut Reader<'_>) -> Option<Window> {
 fn built_in(merged: &Node, check: &Check) -> Vec<Effective> {
     let mut rows = Vec::new();
     for key in CHECK.keys.iter().filter(|key| !key.default.is_empty()) {
-        if merged.get(key.name).is_some() || (key.name == "timezone" && matches!(check.schedule, Schedule::Every(_))) {
+        if merged.get(key.name).is_some()
+            || (key.name == "timezone" && matches!(check.schedule, Schedule::Every(_)))
+        {
             continue;
         }
         let value = match key.name {

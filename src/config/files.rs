@@ -73,7 +73,10 @@ fn collect(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) {
             if depth < DEEPEST {
                 collect(&path, depth + 1, paths);
             }
-        } else if path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml") {
+        } else if path
+            .extension()
+            .is_some_and(|ending| ending == "yaml" || ending == "yml")
+        {
             paths.push(path);
         }
     }
@@ -88,7 +91,10 @@ fn open(root: &Path, path: &Path, reader: &mut Reader<'_>) -> Option<Arc<Source>
             name,
         })),
         Err(error) => {
-            reader.report(Problem::general(format!("{name} cannot be read: {}", super::in_words(&error))));
+            reader.report(Problem::general(format!(
+                "{name} cannot be read: {}",
+                super::in_words(&error)
+            )));
             None
         }
     }

@@ -35,7 +35,9 @@ fn hash(node: &Node, hasher: &mut DefaultHasher) {
         Value::Scalar { text, plain } => (0_u8, text, plain).hash(hasher),
         Value::List(items) => {
             (1_u8, items.len()).hash(hasher);
-            items.iter().for_each(|item| hash(item, hasher));
+            for item in items {
+                hash(item, hasher);
+            }
         }
         Value::Map(entries) => {
             (2_u8, entries.len()).hash(hasher);
@@ -68,7 +70,13 @@ pub fn flatten(node: &Node) -> Vec<Effective> {
 }
 
 fn walk(node: &Node, key: &str, rows: &mut Vec<Effective>) {
-    let join = |name: &str| if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") };
+    let join = |name: &str| {
+        if key.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{key}.{name}")
+        }
+    };
     match &node.value {
         Value::Scalar { text, .. } => rows.push(Effective {
             key: key.to_owned(),

@@ -82,7 +82,10 @@ pub fn load(options: &LoadOptions) -> Project {
     let files = files::find(&options.root, &mut reader);
     let mut settings = Settings::default();
     let mut defaults = None;
-    if let Some(tree) = files.settings.and_then(|source| files::read(&source, &mut reader)) {
+    if let Some(tree) = files
+        .settings
+        .and_then(|source| files::read(&source, &mut reader))
+    {
         (settings, defaults) = settings::read(&tree, &mut reader);
     }
     reader.deny_literal_secrets = settings.deny_literal_secrets;
@@ -106,12 +109,15 @@ pub fn load(options: &LoadOptions) -> Project {
             alerts.file(&tree, &mut reader);
         }
     }
-    alerts.finish(read.checks.values().map(|runnable| &*runnable.check), &mut reader);
+    alerts.finish(
+        read.readable.values().map(|runnable| &*runnable.check),
+        &mut reader,
+    );
     let secrets = reader.take_secrets();
     Project {
         root: options.root.clone(),
         settings,
-        checks: read.checks,
+        checks: read.readable,
         effective: read.effective,
         met: read.met,
         channels: alerts.channels,

@@ -16,17 +16,47 @@ pub static SETTINGS: Spec = Spec {
     example: "defaults: { timeout: 10s }",
     keys: &[
         Key::new("store", Shape::Object(&STORE), "Where everything is kept."),
-        Key::or("listen", Shape::Plain, "127.0.0.1:8600", "Where API and pages are served."),
-        Key::new("public_url", Shape::Plain, "How others reach the pages, for links in messages."),
+        Key::or(
+            "listen",
+            Shape::Plain,
+            "127.0.0.1:8600",
+            "Where API and pages are served.",
+        ),
+        Key::new(
+            "public_url",
+            Shape::Plain,
+            "How others reach the pages, for links in messages.",
+        ),
         Key::or("language", Shape::Choice(&["en"]), "en", "Of messages and pages."),
         Key::new("defaults", Shape::Any, "For every check, as in a check."),
-        Key::new("vars", Shape::Map(&Shape::Text), "Values for `${vars.name}` in every check."),
+        Key::new(
+            "vars",
+            Shape::Map(&Shape::Text),
+            "Values for `${vars.name}` in every check.",
+        ),
         Key::new("webdriver", Shape::Object(&WEBDRIVER), "How browsers are driven."),
-        Key::new("browsers", Shape::Object(&BROWSERS), "How many browsers, and what is kept of them."),
-        Key::or("step_timeout", Shape::Duration, "10s", "How long a step may take when it does not say so itself."),
-        Key::new("targets", Shape::Object(&TARGETS), "Which addresses may be checked."),
+        Key::new(
+            "browsers",
+            Shape::Object(&BROWSERS),
+            "How many browsers, and what is kept of them.",
+        ),
+        Key::or(
+            "step_timeout",
+            Shape::Duration,
+            "10s",
+            "How long a step may take when it does not say so itself.",
+        ),
+        Key::new(
+            "targets",
+            Shape::Object(&TARGETS),
+            "Which addresses may be checked.",
+        ),
         Key::new("retention", Shape::Object(&RETENTION), "How long what is kept."),
-        Key::new("secrets", Shape::Object(&SECRETS), "How strictly secrets are kept out of files."),
+        Key::new(
+            "secrets",
+            Shape::Object(&SECRETS),
+            "How strictly secrets are kept out of files.",
+        ),
         Key::planned("watchdog"),
         Key::planned("blind_guard"),
         Key::planned("thresholds"),
@@ -38,16 +68,35 @@ pub static SETTINGS: Spec = Spec {
 static STORE: Spec = Spec {
     name: "store",
     example: "store: { url: \"sqlite://data/haetae.db\" }",
-    keys: &[Key::or("url", Shape::Plain, "sqlite://data/haetae.db", "A SQLite file; a relative path is looked up from the project folder.")],
+    keys: &[Key::or(
+        "url",
+        Shape::Plain,
+        "sqlite://data/haetae.db",
+        "A SQLite file; a relative path is looked up from the project folder.",
+    )],
 };
 
 static WEBDRIVER: Spec = Spec {
     name: "webdriver",
     example: "webdriver: { command: chromedriver }",
     keys: &[
-        Key::or("command", Shape::Plain, "chromedriver", "Started and watched over by haetae."),
-        Key::new("url", Shape::Plain, "A WebDriver that somebody else runs: `http://grid:4444`."),
-        Key::or("test_id", Shape::Plain, "data-testid", "The attribute that `test_id` looks at."),
+        Key::or(
+            "command",
+            Shape::Plain,
+            "chromedriver",
+            "Started and watched over by haetae.",
+        ),
+        Key::new(
+            "url",
+            Shape::Plain,
+            "A WebDriver that somebody else runs: `http://grid:4444`.",
+        ),
+        Key::or(
+            "test_id",
+            Shape::Plain,
+            "data-testid",
+            "The attribute that `test_id` looks at.",
+        ),
     ],
 };
 
@@ -55,8 +104,18 @@ static BROWSERS: Spec = Spec {
     name: "browsers",
     example: "browsers: { at_once: 2 }",
     keys: &[
-        Key::or("at_once", Shape::Integer(1, 64), "2", "How many scenarios run at once."),
-        Key::or("keep_evidence", Shape::Duration, "14d", "How long screenshots and page sources are kept."),
+        Key::or(
+            "at_once",
+            Shape::Integer(1, 64),
+            "2",
+            "How many scenarios run at once.",
+        ),
+        Key::or(
+            "keep_evidence",
+            Shape::Duration,
+            "14d",
+            "How long screenshots and page sources are kept.",
+        ),
         Key::planned("memory"),
         Key::planned("evidence_limit"),
     ],
@@ -66,9 +125,23 @@ static TARGETS: Spec = Spec {
     name: "targets",
     example: "targets: { deny: [169.254.0.0/16, \"fe80::/10\"] }",
     keys: &[
-        Key::or("deny", Shape::List(&Shape::Plain), "169.254.0.0/16, fe80::/10", "Networks that are never asked."),
-        Key::new("allow", Shape::List(&Shape::Plain), "Exceptions from `deny` and `strict`."),
-        Key::or("strict", Shape::Boolean, "false", "Deny loopback and private networks too."),
+        Key::or(
+            "deny",
+            Shape::List(&Shape::Plain),
+            "169.254.0.0/16, fe80::/10",
+            "Networks that are never asked.",
+        ),
+        Key::new(
+            "allow",
+            Shape::List(&Shape::Plain),
+            "Exceptions from `deny` and `strict`.",
+        ),
+        Key::or(
+            "strict",
+            Shape::Boolean,
+            "false",
+            "Deny loopback and private networks too.",
+        ),
     ],
 };
 
@@ -87,7 +160,12 @@ static RETENTION: Spec = Spec {
 static SECRETS: Spec = Spec {
     name: "secrets",
     example: "secrets: { deny_literals: true }",
-    keys: &[Key::or("deny_literals", Shape::Boolean, "true", "Refuse passwords, tokens and webhooks that stand in a file.")],
+    keys: &[Key::or(
+        "deny_literals",
+        Shape::Boolean,
+        "true",
+        "Refuse passwords, tokens and webhooks that stand in a file.",
+    )],
 };
 
 /// How long what is kept.
@@ -133,7 +211,7 @@ impl Settings {
     }
 }
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 
 impl Default for Settings {
     fn default() -> Self {
@@ -166,19 +244,26 @@ fn usual_denials() -> Vec<Network> {
 /// Reads the file, and hands out its `defaults:` for the checks.
 pub fn read(root: &Node, reader: &mut Reader<'_>) -> (Settings, Option<Node>) {
     let mut settings = Settings {
-        origins: flatten(root).into_iter().map(|row| (row.key, row.origin)).collect(),
+        origins: flatten(root)
+            .into_iter()
+            .map(|row| (row.key, row.origin))
+            .collect(),
         ..Settings::default()
     };
     let Some(fields) = Fields::open(root, &SETTINGS, reader) else {
         return (settings, None);
     };
-    if let Some(url) = child(&fields, "store", &STORE, "url", reader).and_then(|node| read_store(node, reader)) {
+    if let Some(url) =
+        child(&fields, "store", &STORE, "url", reader).and_then(|node| read_store(node, reader))
+    {
         settings.store_url = url;
     }
     if let Some(listen) = fields.get("listen").and_then(|node| read_listen(node, reader)) {
         settings.listen = listen;
     }
-    settings.public_url = fields.get("public_url").and_then(|node| read_public_url(node, reader));
+    settings.public_url = fields
+        .get("public_url")
+        .and_then(|node| read_public_url(node, reader));
     if let Some(node) = fields.get("language") {
         let _ = reader.choice(node, &[("en", ())]);
     }
@@ -236,12 +321,14 @@ fn read_store(node: &Node, reader: &mut Reader<'_>) -> Option<String> {
 
 fn read_listen(node: &Node, reader: &mut Reader<'_>) -> Option<SocketAddr> {
     let text = reader.plain(node)?;
-    match text.parse() {
-        Ok(address) => Some(address),
-        Err(_) => {
-            reader.error(node, format!("`{text}` is not an address with a port: write for example `127.0.0.1:8600`"));
-            None
-        }
+    if let Ok(address) = text.parse() {
+        Some(address)
+    } else {
+        reader.error(
+            node,
+            format!("`{text}` is not an address with a port: write for example `127.0.0.1:8600`"),
+        );
+        None
     }
 }
 
@@ -250,13 +337,19 @@ fn read_public_url(node: &Node, reader: &mut Reader<'_>) -> Option<String> {
     if text.starts_with("https://") || text.starts_with("http://") {
         return Some(text.trim_end_matches('/').to_owned());
     }
-    reader.error(node, format!("`{text}` is not an address: it must begin with https:// or http://"));
+    reader.error(
+        node,
+        format!("`{text}` is not an address: it must begin with https:// or http://"),
+    );
     None
 }
 
 fn read_browsers(fields: &Fields<'_>, retention: &mut Retention, reader: &mut Reader<'_>) -> BrowserSettings {
     let mut settings = BrowserSettings::default();
-    if let Some(span) = fields.get("step_timeout").and_then(|node| reader.positive_duration(node)) {
+    if let Some(span) = fields
+        .get("step_timeout")
+        .and_then(|node| reader.positive_duration(node))
+    {
         settings.step_timeout = span;
     }
     if let Some(node) = fields.get("webdriver")
@@ -273,10 +366,16 @@ fn read_browsers(fields: &Fields<'_>, retention: &mut Retention, reader: &mut Re
     if let Some(node) = fields.get("browsers")
         && let Some(browsers) = Fields::open(node, &BROWSERS, reader)
     {
-        if let Some(count) = browsers.get("at_once").and_then(|node| reader.integer(node, 1, 64)) {
+        if let Some(count) = browsers
+            .get("at_once")
+            .and_then(|node| reader.integer(node, 1, 64))
+        {
             settings.at_once = usize::try_from(count).unwrap_or(1);
         }
-        if let Some(span) = browsers.get("keep_evidence").and_then(|node| reader.positive_duration(node)) {
+        if let Some(span) = browsers
+            .get("keep_evidence")
+            .and_then(|node| reader.positive_duration(node))
+        {
             retention.evidence = span;
         }
     }
@@ -299,7 +398,13 @@ fn read_targets(node: &Node, reader: &mut Reader<'_>) -> Option<TargetPolicy> {
         Some(node) => reader.list(node, network),
         None => usual_denials(),
     };
-    let allow = fields.get("allow").map(|node| reader.list(node, network)).unwrap_or_default();
-    let strict = fields.get("strict").and_then(|node| reader.boolean(node)).unwrap_or(false);
+    let allow = fields
+        .get("allow")
+        .map(|node| reader.list(node, network))
+        .unwrap_or_default();
+    let strict = fields
+        .get("strict")
+        .and_then(|node| reader.boolean(node))
+        .unwrap_or(false);
     Some(TargetPolicy::new(deny, allow, strict))
 }

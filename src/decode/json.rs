@@ -26,9 +26,7 @@ impl JsonText {
                 Some(Self::Fixed(Json::Null))
             }
             Value::Scalar { text, plain: true } => match serde_json::from_str::<Json>(text) {
-                Ok(fixed @ (Json::Null | Json::Bool(_) | Json::Number(_))) => {
-                    Some(Self::Fixed(fixed))
-                }
+                Ok(fixed @ (Json::Null | Json::Bool(_) | Json::Number(_))) => Some(Self::Fixed(fixed)),
                 _ => reader.text(node).map(Self::Text),
             },
             Value::Scalar { text, .. } => reader.fill_in(text, &node.place).map(Self::Text),

@@ -110,7 +110,9 @@ impl<'l> Reader<'l> {
                     place,
                     format!("the secret `{name}` is under {} characters", crate::model::SHORT),
                 )
-                .hint("so short a text is masked only where it stands alone; use `vars:` for what is no secret")
+                .hint(
+                    "so short a text is masked only where it stands alone; use `vars:` for what is no secret",
+                )
                 .severity(Severity::Warning),
             );
         }
@@ -157,7 +159,12 @@ impl<'l> Reader<'l> {
 
     /// The key that stands before a scalar in its line, for messages that name it.
     fn key_of(node: &Node) -> Option<String> {
-        let before: String = node.place.line_text().chars().take(node.place.column - 1).collect();
+        let before: String = node
+            .place
+            .line_text()
+            .chars()
+            .take(node.place.column - 1)
+            .collect();
         let key = before.trim_end().strip_suffix(':')?;
         let start = key
             .rfind(|c: char| !(c.is_alphanumeric() || c == '_'))
@@ -178,18 +185,18 @@ impl<'l> Reader<'l> {
     /// `4MiB`, in bytes.
     pub fn size(&mut self, node: &Node) -> Option<u64> {
         let text = self.plain(node)?;
-        match parse_quantity(&text) {
-            Ok(Quantity {
-                value,
-                unit: Unit::Bytes,
-            }) => Some(value as u64),
-            _ => {
-                self.error(
-                    node,
-                    format!("`{text}` is not a size: write for example `10KB` or `4MiB`"),
-                );
-                None
-            }
+        if let Ok(Quantity {
+            value,
+            unit: Unit::Bytes,
+        }) = parse_quantity(&text)
+        {
+            Some(value as u64)
+        } else {
+            self.error(
+                node,
+                format!("`{text}` is not a size: write for example `10KB` or `4MiB`"),
+            );
+            None
         }
     }
 
@@ -226,7 +233,10 @@ impl<'l> Reader<'l> {
             "true" => Some(true),
             "false" => Some(false),
             other => {
-                self.error(node, format!("`{other}` does not fit here: write `true` or `false`"));
+                self.error(
+                    node,
+                    format!("`{other}` does not fit here: write `true` or `false`"),
+                );
                 None
             }
         }
@@ -255,7 +265,11 @@ impl<'l> Reader<'l> {
             Ok(regex) => Some(regex),
             Err(error) => {
                 let why = error.to_string();
-                let last = why.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                let last = why
+                    .lines()
+                    .last()
+                    .unwrap_or_default()
+                    .trim_start_matches("error: ");
                 self.error(node, format!("`{text}` is not a regular expression: {last}"));
                 None
             }
@@ -383,7 +397,10 @@ impl<'n> Fields<'n> {
 }
 
 fn nearest_key(written: &str, spec: &'static Spec) -> Option<&'static str> {
-    nearest(written, spec.keys.iter().filter(|key| !key.planned).map(|key| key.name))
+    nearest(
+        written,
+        spec.keys.iter().filter(|key| !key.planned).map(|key| key.name),
+    )
 }
 
 fn unknown_key(entry: &Entry, spec: &'static Spec, near: Option<&str>) -> Problem {

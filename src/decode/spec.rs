@@ -13,7 +13,7 @@ pub struct Spec {
 }
 
 /// One key.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Key {
     /// As it is written.
     pub name: &'static str,
@@ -72,7 +72,7 @@ impl Key {
 }
 
 /// What a value looks like.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub enum Shape {
     /// Text with `${…}` values in it.
     Text,

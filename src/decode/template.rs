@@ -82,7 +82,11 @@ impl Reader<'_> {
         if inside == "run.id" {
             return Some(vec![Part::RunId]);
         }
-        if inside == "now" || inside.starts_with("now+") || inside.starts_with("now-") || inside.starts_with("now:") {
+        if inside == "now"
+            || inside.starts_with("now+")
+            || inside.starts_with("now-")
+            || inside.starts_with("now:")
+        {
             return self.moment(inside, place).map(|part| vec![part]);
         }
         if kind == "random" {
@@ -158,11 +162,10 @@ impl Reader<'_> {
         if let Some(text) = self.scope.get(name) {
             return Some(text.parts().to_vec());
         }
-        let near = nearest(name, self.scope.vars.keys().map(String::as_str))
-            .map_or_else(
-                || format!("add it under `vars:`, or give it with --var {name}=…"),
-                |near| format!("did you mean `${{vars.{near}}}`?"),
-            );
+        let near = nearest(name, self.scope.vars.keys().map(String::as_str)).map_or_else(
+            || format!("add it under `vars:`, or give it with --var {name}=…"),
+            |near| format!("did you mean `${{vars.{near}}}`?"),
+        );
         self.report(
             Problem::error(place, format!("there is no variable `{name}`"))
                 .hint(near)

@@ -343,9 +343,10 @@ impl<'s> Builder<'s> {
                 entries.push(entry);
             }
         }
-        let place = entries
-            .first()
-            .map_or_else(|| place_at(self.source, start.start, 1), |entry| entry.place.clone());
+        let place = entries.first().map_or_else(
+            || place_at(self.source, start.start, 1),
+            |entry| entry.place.clone(),
+        );
         Ok(Node {
             place,
             value: Value::Map(entries),
@@ -387,7 +388,9 @@ mod tests {
 
     #[test]
     fn plain_text_is_kept_as_typed() {
-        let root = tree("see: No\nzip: 078\nquoted: \"null\"\nnothing:\n").root.unwrap();
+        let root = tree("see: No\nzip: 078\nquoted: \"null\"\nnothing:\n")
+            .root
+            .unwrap();
         assert_eq!(root.get("see").unwrap().scalar(), Some("No"));
         assert_eq!(root.get("zip").unwrap().scalar(), Some("078"));
         assert_eq!(root.get("quoted").unwrap().scalar(), Some("null"));
@@ -396,7 +399,9 @@ mod tests {
 
     #[test]
     fn anchors_and_merge_keys_are_resolved_and_own_keys_win() {
-        let root = tree("base: &b { a: 1, b: 2 }\nmine: { <<: *b, b: 3 }\n").root.unwrap();
+        let root = tree("base: &b { a: 1, b: 2 }\nmine: { <<: *b, b: 3 }\n")
+            .root
+            .unwrap();
         let mine = root.get("mine").unwrap();
         assert_eq!(mine.get("a").unwrap().scalar(), Some("1"));
         assert_eq!(mine.get("b").unwrap().scalar(), Some("3"));

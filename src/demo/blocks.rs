@@ -53,10 +53,7 @@ pub(super) fn text_length(blocks: &[Value]) -> usize {
 fn length_within(value: &Value) -> usize {
     match value {
         Value::Object(object) => {
-            let own = match (
-                object.get("type").and_then(Value::as_str),
-                object.get("text"),
-            ) {
+            let own = match (object.get("type").and_then(Value::as_str), object.get("text")) {
                 (Some("plain_text" | "mrkdwn"), Some(Value::String(text))) => text.chars().count(),
                 _ => 0,
             };
@@ -183,9 +180,9 @@ fn check_button(button: &Fields<'_>) -> Checked {
         return Err(format!("unknown button style `{style}`"));
     }
     match button.string("url", MAX_URL)? {
-        Some(address) if !can_be_opened(address) => Err(format!(
-            "the button's URL `{address}` has no scheme to open"
-        )),
+        Some(address) if !can_be_opened(address) => {
+            Err(format!("the button's URL `{address}` has no scheme to open"))
+        }
         Some(_) | None => Ok(()),
     }
 }
@@ -249,8 +246,7 @@ mod tests {
 
     #[test]
     fn blocks_within_the_limits_are_taken() {
-        let image =
-            json!({"type": "image", "image_url": "https://a.example/x.png", "alt_text": "x"});
+        let image = json!({"type": "image", "image_url": "https://a.example/x.png", "alt_text": "x"});
         let good = [
             json!({"type": "divider", "block_id": "d"}),
             json!({"type": "header", "text": plain(150)}),
@@ -268,14 +264,8 @@ mod tests {
     fn every_limit_is_kept() {
         let cases = [
             (json!({"type": "header", "text": plain(151)}), "characters"),
-            (
-                json!({"type": "section", "text": marked(3001)}),
-                "characters",
-            ),
-            (
-                json!({"type": "section", "fields": [marked(2001)]}),
-                "characters",
-            ),
+            (json!({"type": "section", "text": marked(3001)}), "characters"),
+            (json!({"type": "section", "fields": [marked(2001)]}), "characters"),
             (
                 json!({"type": "section", "fields": vec![marked(1); 11]}),
                 "elements",
@@ -366,10 +356,7 @@ mod tests {
             json!({"type": "divider", "block_id": "a"}),
             json!({"type": "divider", "block_id": "a"}),
         ];
-        assert_eq!(
-            check(&twice),
-            Err("`block_id` \"a\" is not unique".to_owned())
-        );
+        assert_eq!(check(&twice), Err("`block_id` \"a\" is not unique".to_owned()));
     }
 
     #[test]

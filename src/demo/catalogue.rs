@@ -14,12 +14,7 @@ pub(super) struct Book {
 
 /// All books. Exactly three match `rust`, which the sample scenarios rely on.
 pub(super) const BOOKS: [Book; 12] = [
-    book(
-        1,
-        "The Rust Programming Language",
-        "Klabnik, Nichols",
-        42_000,
-    ),
+    book(1, "The Rust Programming Language", "Klabnik, Nichols", 42_000),
     book(2, "Programming Rust", "Blandy, Orendorff, Tindall", 55_000),
     book(3, "Rust for Rustaceans", "Gjengset", 38_000),
     book(
@@ -29,12 +24,7 @@ pub(super) const BOOKS: [Book; 12] = [
         46_000,
     ),
     book(5, "Release It!", "Nygard", 39_000),
-    book(
-        6,
-        "Designing Data-Intensive Applications",
-        "Kleppmann",
-        51_000,
-    ),
+    book(6, "Designing Data-Intensive Applications", "Kleppmann", 51_000),
     book(7, "The Art of Monitoring", "Turnbull", 28_000),
     book(
         8,

@@ -152,11 +152,7 @@ mod tests {
     #[test]
     fn each_part_is_shown_in_its_own_way() {
         let cases = [
-            (
-                Part::Heading("a < *b*".into()),
-                "a < *b*",
-                "<h2>a &lt; *b*</h2>",
-            ),
+            (Part::Heading("a < *b*".into()), "a < *b*", "<h2>a &lt; *b*</h2>"),
             (Part::Plain("a\n*b*".into()), "a\n*b*", "<p>a<br>*b*</p>"),
             (
                 Part::Marked("*a* &amp; b".into()),

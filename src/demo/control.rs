@@ -36,10 +36,7 @@ enum Asker {
 impl Control {
     /// `partner_open` tells whether the partner's socket listens at the moment.
     pub(super) fn new(knobs: watch::Sender<Knobs>, partner_open: watch::Receiver<bool>) -> Self {
-        Self {
-            knobs,
-            partner_open,
-        }
+        Self { knobs, partner_open }
     }
 
     fn turn(&self, change: &Map<String, Value>) -> Result<Knobs, Vec<Problem>> {
@@ -105,10 +102,7 @@ async fn change(State(control): State<Arc<Control>>, headers: HeaderMap, body: B
 /// Reads a change from JSON or a form.
 ///
 /// What begins like a JSON object is one whatever its type says: `curl -d` calls everything a form.
-fn read_change(
-    content_type: &str,
-    body: &[u8],
-) -> Result<(Asker, Map<String, Value>), Vec<Problem>> {
+fn read_change(content_type: &str, body: &[u8]) -> Result<(Asker, Map<String, Value>), Vec<Problem>> {
     let looks_like_json = body.trim_ascii_start().starts_with(b"{");
     if !looks_like_json && content_type == "application/x-www-form-urlencoded" {
         let pairs = form_urlencoded::parse(body);
@@ -127,10 +121,7 @@ fn read_change(
 
 /// RFC 9457 problem details.
 fn refusal(problems: &[Problem]) -> Response {
-    let messages: Vec<&str> = problems
-        .iter()
-        .map(|problem| problem.message.as_str())
-        .collect();
+    let messages: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
     let body = json!({
         "type": "about:blank",
         "title": "the knobs can't be turned like this",
@@ -155,10 +146,7 @@ fn control_page(knobs: Knobs) -> Markup {
             ("slack", radio_buttons("slack", knobs.slack)),
             ("dooray", radio_buttons("dooray", knobs.dooray)),
             ("shop_delay_ms", knobs.shop_delay_ms.to_string().into()),
-            (
-                "partner_delay_ms",
-                knobs.partner_delay_ms.to_string().into(),
-            ),
+            ("partner_delay_ms", knobs.partner_delay_ms.to_string().into()),
             ("workers", knobs.workers.to_string().into()),
         ],
     );
@@ -189,8 +177,7 @@ mod tests {
     #[test]
     fn a_form_and_json_say_the_same() {
         let (form_asker, form) = read_change(FORM, b"shop=dead&workers=3").unwrap();
-        let (script, change) =
-            read_change("application/json", br#"{"shop":"dead","workers":3}"#).unwrap();
+        let (script, change) = read_change("application/json", br#"{"shop":"dead","workers":3}"#).unwrap();
         assert_eq!((form_asker, script), (Asker::Page, Asker::Script));
         let turned = |change| Knobs::default().turned(change);
         assert_eq!(turned(&form), turned(&change));
@@ -221,14 +208,8 @@ mod tests {
             ..Knobs::default()
         };
         let page = control_page(knobs);
-        assert!(
-            page.as_str()
-                .contains(r#"name="shop" value="hang" checked"#)
-        );
-        assert!(
-            page.as_str()
-                .contains(r#"name="partner" value="ok" checked"#)
-        );
+        assert!(page.as_str().contains(r#"name="shop" value="hang" checked"#));
+        assert!(page.as_str().contains(r#"name="partner" value="ok" checked"#));
         assert!(
             page.as_str()
                 .contains(r#"name="workers" type="number" min="0" value="7""#)

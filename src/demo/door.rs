@@ -100,11 +100,7 @@ impl Visitor {
 }
 
 impl AsyncRead for Visitor {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         this.may_stay(cx)?;
         let step = Pin::new(&mut this.stream).poll_read(cx, buf);
@@ -113,11 +109,7 @@ impl AsyncRead for Visitor {
 }
 
 impl AsyncWrite for Visitor {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         this.may_stay(cx)?;
         let step = Pin::new(&mut this.stream).poll_write(cx, buf);

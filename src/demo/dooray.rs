@@ -190,11 +190,7 @@ mod tests {
         let json_type = "application/json";
         for (content_type, body) in [(json_type, "[]"), (json_type, "{"), ("text/plain", "{}")] {
             let status = parse(content_type, body.as_bytes()).map_err(|refusal| refusal.status);
-            assert_eq!(
-                status,
-                Err(StatusCode::BAD_REQUEST),
-                "{content_type} {body}"
-            );
+            assert_eq!(status, Err(StatusCode::BAD_REQUEST), "{content_type} {body}");
         }
         assert_eq!(parse(json_type, b"{}"), Ok(json!({})));
     }

@@ -77,10 +77,7 @@ impl<'a> Fields<'a> {
     pub(super) fn list(&self, key: &str, limit: usize) -> Checked<&'a [Value]> {
         match self.required(key)?.as_array() {
             Some(list) if (1..=limit).contains(&list.len()) => Ok(list.as_slice()),
-            Some(list) => Err(format!(
-                "`{key}` has {} elements, not 1–{limit}",
-                list.len()
-            )),
+            Some(list) => Err(format!("`{key}` has {} elements, not 1–{limit}", list.len())),
             None => Err(format!("`{key}` is not a list")),
         }
     }

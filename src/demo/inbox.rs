@@ -79,13 +79,7 @@ impl Inbox {
     }
 
     /// Judges and keeps a message; the answer comes late while the service is slow.
-    async fn receive(
-        &self,
-        service: Service,
-        hook: String,
-        content_type: &str,
-        body: &[u8],
-    ) -> Response {
+    async fn receive(&self, service: Service, hook: String, content_type: &str, body: &[u8]) -> Response {
         let state = service.state(*self.knobs.borrow());
         let parsed = (service.dialect().parse)(content_type, body);
         let verdict = verdict(service, state, &parsed);
@@ -109,11 +103,7 @@ impl Inbox {
 }
 
 /// The state of the service decides first, then the message itself.
-fn verdict(
-    service: Service,
-    state: HookState,
-    parsed: &Result<Value, Refusal>,
-) -> Result<(), Refusal> {
+fn verdict(service: Service, state: HookState, parsed: &Result<Value, Refusal>) -> Result<(), Refusal> {
     if let Some(refusal) = (service.dialect().refusal_in)(state) {
         return Err(refusal);
     }
@@ -124,11 +114,7 @@ fn verdict(
 }
 
 /// What the sender should know, and the real service would not tell.
-fn warnings(
-    service: Service,
-    parsed: &Result<Value, Refusal>,
-    verdict: &Result<(), Refusal>,
-) -> Vec<String> {
+fn warnings(service: Service, parsed: &Result<Value, Refusal>, verdict: &Result<(), Refusal>) -> Vec<String> {
     let read = parsed.as_ref().map(service.dialect().warnings);
     let mut warnings = read.unwrap_or_default();
     let why = verdict.as_ref().err().map(|refusal| refusal.why.clone());
@@ -154,9 +140,7 @@ async fn from_slack(
     body: Bytes,
 ) -> Response {
     let content_type = content_type(&headers);
-    inbox
-        .receive(Service::Slack, bot, &content_type, &body)
-        .await
+    inbox.receive(Service::Slack, bot, &content_type, &body).await
 }
 
 async fn from_dooray(
@@ -166,9 +150,7 @@ async fn from_dooray(
     body: Bytes,
 ) -> Response {
     let content_type = content_type(&headers);
-    inbox
-        .receive(Service::Dooray, bot, &content_type, &body)
-        .await
+    inbox.receive(Service::Dooray, bot, &content_type, &body).await
 }
 
 async fn page(State(inbox): State<Arc<Inbox>>, Query(wanted): Query<Wanted>) -> Markup {
@@ -177,10 +159,7 @@ async fn page(State(inbox): State<Arc<Inbox>>, Query(wanted): Query<Wanted>) -> 
     inbox_page::page(&newest, wanted.service)
 }
 
-async fn messages(
-    State(inbox): State<Arc<Inbox>>,
-    Query(wanted): Query<Wanted>,
-) -> Json<Vec<Value>> {
+async fn messages(State(inbox): State<Arc<Inbox>>, Query(wanted): Query<Wanted>) -> Json<Vec<Value>> {
     let found = inbox.find_in_time(&wanted).await;
     Json(found.iter().map(|message| message.to_json()).collect())
 }
@@ -218,12 +197,7 @@ mod tests {
         let hook = "oncall".to_owned();
         let (found, _) = tokio::join!(
             inbox.find_in_time(&wanted),
-            inbox.receive(
-                Service::Slack,
-                hook,
-                "application/json",
-                br#"{"text":"hi"}"#
-            ),
+            inbox.receive(Service::Slack, hook, "application/json", br#"{"text":"hi"}"#),
         );
         assert_eq!(found.len(), 1);
     }

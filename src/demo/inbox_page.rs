@@ -75,9 +75,8 @@ fn warning(text: &str) -> Markup {
 /// A colour that may stand in a style; grey for what is none.
 fn css_color(color: Option<&str>) -> String {
     let color = color.unwrap_or_default();
-    let is_hex = |digits: &str| {
-        matches!(digits.len(), 3 | 6) && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
-    };
+    let is_hex =
+        |digits: &str| matches!(digits.len(), 3 | 6) && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     let is_name = |name: &str| {
         (3..=20).contains(&name.len()) && name.bytes().all(|letter| letter.is_ascii_alphabetic())
     };

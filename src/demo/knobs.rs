@@ -64,13 +64,7 @@ impl Choice for TargetState {
 }
 
 impl Choice for HookState {
-    const ALL: &'static [Self] = &[
-        Self::Ok,
-        Self::Slow,
-        Self::Limited,
-        Self::Failing,
-        Self::Refusing,
-    ];
+    const ALL: &'static [Self] = &[Self::Ok, Self::Slow, Self::Limited, Self::Failing, Self::Refusing];
 
     fn name(self) -> &'static str {
         match self {
@@ -166,10 +160,7 @@ fn choice<C: Choice>(key: &str, value: &Value) -> Result<C, Problem> {
     C::ALL.iter().copied().find(named).ok_or_else(|| Problem {
         key: key.to_owned(),
         message: format!("`{key}` can't be `{}`", shown(value)),
-        allowed: C::ALL
-            .iter()
-            .map(|choice| choice.name().to_owned())
-            .collect(),
+        allowed: C::ALL.iter().map(|choice| choice.name().to_owned()).collect(),
     })
 }
 
@@ -179,19 +170,16 @@ fn number(key: &str, value: &Value, limit: u64) -> Result<u64, Problem> {
         Value::String(text) => text.trim().parse().ok(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     };
-    read.filter(|number| *number <= limit)
-        .ok_or_else(|| Problem {
-            key: key.to_owned(),
-            message: format!("`{key}` can't be `{}`", shown(value)),
-            allowed: vec![format!("a whole number from 0 to {limit}")],
-        })
+    read.filter(|number| *number <= limit).ok_or_else(|| Problem {
+        key: key.to_owned(),
+        message: format!("`{key}` can't be `{}`", shown(value)),
+        allowed: vec![format!("a whole number from 0 to {limit}")],
+    })
 }
 
 /// Text without JSON's quotes, anything else as JSON.
 fn shown(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[cfg(test)]

@@ -123,10 +123,7 @@ impl Message {
 
 impl Wanted {
     fn wants(&self, message: &Message) -> bool {
-        message.id > self.after
-            && self
-                .service
-                .is_none_or(|service| service == message.service)
+        message.id > self.after && self.service.is_none_or(|service| service == message.service)
     }
 }
 

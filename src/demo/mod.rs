@@ -94,12 +94,7 @@ impl Demo {
         let router = site_router(front_door(site, partner), shop, inbox, control);
 
         let mut tasks = JoinSet::new();
-        tasks.spawn(door::serve(
-            site_listener,
-            router,
-            stopping.clone(),
-            cut.clone(),
-        ));
+        tasks.spawn(door::serve(site_listener, router, stopping.clone(), cut.clone()));
         tasks.spawn(partner_api.run(partner_listener, partner));
         Ok(Self {
             site,

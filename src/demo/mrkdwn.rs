@@ -74,15 +74,12 @@ fn tokens(source: &str) -> Vec<Token<'_>> {
         if !before.is_empty() {
             tokens.push(Token::Text(before));
         }
-        match angled(opened) {
-            Some((token, after)) => {
-                tokens.push(token);
-                rest = after;
-            }
-            None => {
-                tokens.push(Token::StrayLess);
-                rest = opened;
-            }
+        if let Some((token, after)) = angled(opened) {
+            tokens.push(token);
+            rest = after;
+        } else {
+            tokens.push(Token::StrayLess);
+            rest = opened;
         }
     }
     if !rest.is_empty() {
@@ -164,9 +161,7 @@ impl Bold {
             .iter()
             .map(|token| match token {
                 Token::Text(text) => text.matches('*').count(),
-                Token::Link { .. } | Token::Mention(_) | Token::Reference(_) | Token::StrayLess => {
-                    0
-                }
+                Token::Link { .. } | Token::Mention(_) | Token::Reference(_) | Token::StrayLess => 0,
             })
             .sum();
         Self {
@@ -225,7 +220,8 @@ mod tests {
 
     #[test]
     fn a_person_reads_links_and_entities_decoded() {
-        let source = "*down* <https://a.example/?x=1&amp;y=2|Shop &amp; cart> p95 &gt; 1s\n<https://b.example>";
+        let source =
+            "*down* <https://a.example/?x=1&amp;y=2|Shop &amp; cart> p95 &gt; 1s\n<https://b.example>";
         assert_eq!(
             readable(source),
             "*down* Shop & cart (https://a.example/?x=1&y=2) p95 > 1s\nhttps://b.example"

@@ -141,8 +141,7 @@ pub(super) fn router(shop: Arc<Shop>) -> Router {
 /// Lets the shop be slow or dead. What is asked by scripts within a page is no page.
 async fn behave(State(shop): State<Arc<Shop>>, request: Request, next: Next) -> Response {
     let knobs = shop.knobs();
-    let is_page =
-        request.method() == Method::GET && !request.uri().path().starts_with("/shop/api/");
+    let is_page = request.method() == Method::GET && !request.uri().path().starts_with("/shop/api/");
     match knobs.shop {
         TargetState::Dead => {
             return (StatusCode::SERVICE_UNAVAILABLE, shop_pages::closed()).into_response();
@@ -182,11 +181,7 @@ async fn home(_shopper: Shopper) -> Markup {
     shop_pages::home(USER)
 }
 
-async fn search(
-    State(shop): State<Arc<Shop>>,
-    _shopper: Shopper,
-    Query(wish): Query<Wish>,
-) -> Markup {
+async fn search(State(shop): State<Arc<Shop>>, _shopper: Shopper, Query(wish): Query<Wish>) -> Markup {
     let hangs = shop.knobs().shop == TargetState::Hang;
     shop_pages::search(USER, &wish.q, hangs)
 }
@@ -225,8 +220,7 @@ async fn add_to_cart(
     let Some(book) = catalogue::find(selection.book) else {
         return missing();
     };
-    shop.sessions()
-        .change(&shopper.session, |visit| visit.add(book));
+    shop.sessions().change(&shopper.session, |visit| visit.add(book));
     Redirect::to("/shop/cart").into_response()
 }
 
@@ -256,11 +250,7 @@ async fn payment(State(shop): State<Arc<Shop>>, _shopper: Shopper) -> Markup {
     shop_pages::payment("")
 }
 
-async fn pay(
-    State(shop): State<Arc<Shop>>,
-    shopper: Shopper,
-    Form(payment): Form<Payment>,
-) -> Markup {
+async fn pay(State(shop): State<Arc<Shop>>, shopper: Shopper, Form(payment): Form<Payment>) -> Markup {
     if shopper.visit.cart.is_empty() {
         return shop_pages::payment("There is nothing to pay");
     }
@@ -315,11 +305,7 @@ mod tests {
 
     #[test]
     fn card_numbers_have_12_to_19_digits() {
-        for good in [
-            "123456789012",
-            "4242 4242 4242 4242",
-            "1234-5678-9012-3456-789",
-        ] {
+        for good in ["123456789012", "4242 4242 4242 4242", "1234-5678-9012-3456-789"] {
             assert!(is_card_number(good), "{good}");
         }
         for bad in [
@@ -338,10 +324,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(header::COOKIE, "theme=dark; x".parse().unwrap());
         assert_eq!(session_cookie(&headers), None);
-        headers.append(
-            header::COOKIE,
-            "a=b; shop_session=abc; c=d".parse().unwrap(),
-        );
+        headers.append(header::COOKIE, "a=b; shop_session=abc; c=d".parse().unwrap());
         assert_eq!(session_cookie(&headers), Some("abc"));
     }
 }

@@ -9,11 +9,7 @@ use super::sessions::{Delivery, Visit};
 
 /// The log-in page, after a wrong password with a word about it.
 pub(super) fn log_in(refused: bool) -> Markup {
-    let complaint = if refused {
-        "Wrong e-mail or password"
-    } else {
-        ""
-    };
+    let complaint = if refused { "Wrong e-mail or password" } else { "" };
     let body = Markup::fill(
         include_str!("pages/shop_log_in.html"),
         &[("complaint", alert(complaint))],
@@ -127,9 +123,8 @@ pub(super) fn missing(user: &str) -> Markup {
 
 /// What stands everywhere while the shop is dead.
 pub(super) fn closed() -> Markup {
-    let body = Markup::trusted(
-        "<main><h1>Service unavailable</h1>\n<p>The shop is closed for repairs.</p></main>",
-    );
+    let body =
+        Markup::trusted("<main><h1>Service unavailable</h1>\n<p>The shop is closed for repairs.</p></main>");
     document("Service unavailable", body)
 }
 
@@ -181,10 +176,7 @@ mod tests {
     #[test]
     fn what_a_visitor_searches_for_is_only_text() {
         let page = search("qa-bot", r#""><script>alert(1)</script>"#, false);
-        assert!(
-            page.as_str()
-                .contains("&lt;script&gt;alert(1)&lt;/script&gt;")
-        );
+        assert!(page.as_str().contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
         assert!(!page.as_str().contains("<script>alert"));
     }
 

@@ -57,10 +57,7 @@ fn parse(content_type: &str, body: &[u8]) -> Result<Value, Refusal> {
             .find(|(key, _)| key == "payload")
             .and_then(|(_, payload)| serde_json::from_str(&payload).ok()),
         _ => {
-            return Err(bad(
-                "invalid_payload",
-                format!("content type `{content_type}`"),
-            ));
+            return Err(bad("invalid_payload", format!("content type `{content_type}`")));
         }
     };
     payload
@@ -145,11 +142,7 @@ fn all_blocks_length(blocks: &[Value], attachments: &[Value]) -> usize {
 }
 
 /// A list, if given; anything else is refused.
-fn known_list<'a>(
-    payload: &'a Value,
-    key: &str,
-    code: &'static str,
-) -> Result<&'a [Value], Refusal> {
+fn known_list<'a>(payload: &'a Value, key: &str, code: &'static str) -> Result<&'a [Value], Refusal> {
     match payload.get(key) {
         None | Some(Value::Null) => Ok(&[]),
         Some(Value::Array(list)) => Ok(list.as_slice()),
@@ -233,10 +226,7 @@ mod tests {
         let form_body = b"payload=%7B%22text%22%3A%22hi%22%7D";
         let expected = Ok(json!({"text": "hi"}));
         assert_eq!(parse("application/json", json_body), expected);
-        assert_eq!(
-            parse("application/x-www-form-urlencoded", form_body),
-            expected
-        );
+        assert_eq!(parse("application/x-www-form-urlencoded", form_body), expected);
 
         let json_type = "application/json";
         let form_type = "application/x-www-form-urlencoded";
@@ -267,10 +257,7 @@ mod tests {
             ),
             (json!({}), "no_text"),
             (json!({"text": " "}), "no_text"),
-            (
-                json!({"text": null, "blocks": [], "attachments": []}),
-                "no_text",
-            ),
+            (json!({"text": null, "blocks": [], "attachments": []}), "no_text"),
             (json!({"attachments": [{"color": "good"}]}), "no_text"),
             (json!({"text": 7}), "invalid_payload"),
         ];
@@ -286,14 +273,8 @@ mod tests {
             (json!({"blocks": [bad_block]}), "invalid_blocks"),
             (json!({"text": "hi", "blocks": "[]"}), "invalid_blocks"),
             (json!({"blocks": vec![section(1); 51]}), "invalid_blocks"),
-            (
-                json!({"text": "hi", "attachments": {}}),
-                "invalid_attachments",
-            ),
-            (
-                json!({"text": "hi", "attachments": ["x"]}),
-                "invalid_attachments",
-            ),
+            (json!({"text": "hi", "attachments": {}}), "invalid_attachments"),
+            (json!({"text": "hi", "attachments": ["x"]}), "invalid_attachments"),
             (
                 json!({"attachments": [{"text": "a", "title": 5}]}),
                 "invalid_attachments",

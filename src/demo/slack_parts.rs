@@ -17,11 +17,7 @@ pub(super) fn read(payload: &Value) -> Vec<Part> {
         });
     }
     parts.extend(blocks.iter().flat_map(block_parts));
-    parts.extend(
-        list(payload, "attachments")
-            .iter()
-            .flat_map(attachment_parts),
-    );
+    parts.extend(list(payload, "attachments").iter().flat_map(attachment_parts));
     parts
 }
 
@@ -32,15 +28,10 @@ fn attachment_parts(attachment: &Value) -> Vec<Part> {
         Some(target) => link(title, target),
         None => Part::Marked(format!("*{title}*")),
     });
-    let mut parts: Vec<Part> = [
-        marked("pretext"),
-        plain("author_name"),
-        title,
-        marked("text"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let mut parts: Vec<Part> = [marked("pretext"), plain("author_name"), title, marked("text")]
+        .into_iter()
+        .flatten()
+        .collect();
     parts.extend(list(attachment, "fields").iter().map(field_part));
     parts.extend(list(attachment, "blocks").iter().flat_map(block_parts));
     parts.extend(plain("footer"));
@@ -149,11 +140,7 @@ mod tests {
         let told: Vec<String> = read(&payload).iter().map(Part::readable).collect();
         assert_eq!(
             told,
-            [
-                "[image: the page]",
-                "[Acknowledge]",
-                "Open (https://a.example/1)",
-            ]
+            ["[image: the page]", "[Acknowledge]", "Open (https://a.example/1)",]
         );
     }
 }

@@ -58,9 +58,8 @@ async fn ask(address: SocketAddr, request: &str) -> std::io::Result<Answer> {
 }
 
 async fn get(address: SocketAddr, path: &str, cookie: &str) -> Answer {
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: demo\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
-    );
+    let request =
+        format!("GET {path} HTTP/1.1\r\nHost: demo\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n");
     ask(address, &request).await.unwrap()
 }
 
@@ -80,10 +79,7 @@ async fn turn(demo: &Demo, change: Value) -> Answer {
 async fn log_in(demo: &Demo) -> String {
     let form = "email=qa-bot&password=let-me-in-to-the-demo";
     let answer = post(demo.site(), "/shop/login", FORM, "", form).await;
-    assert_eq!(
-        (answer.status, answer.header("location")),
-        (303, Some("/shop/"))
-    );
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/shop/")));
     let cookie = answer.header("set-cookie").unwrap();
     cookie.split(';').next().unwrap().to_owned()
 }
@@ -94,12 +90,7 @@ async fn a_book_is_bought_from_log_in_to_thank_you() {
     let site = demo.site();
     let cookie = log_in(&demo).await;
 
-    assert!(
-        get(site, "/shop/", &cookie)
-            .await
-            .body
-            .contains("Hello, qa-bot")
-    );
+    assert!(get(site, "/shop/", &cookie).await.body.contains("Hello, qa-bot"));
     let found = get(site, "/shop/api/search?q=rust", &cookie).await.json();
     assert_eq!(found["count"], 3);
     let added = post(site, "/shop/cart", FORM, &cookie, "book=1").await;
@@ -132,12 +123,7 @@ async fn a_book_is_bought_from_log_in_to_thank_you() {
 #[tokio::test]
 async fn strangers_are_led_to_the_log_in_page() {
     let demo = start().await;
-    for path in [
-        "/shop/",
-        "/shop/cart",
-        "/shop/api/search?q=x",
-        "/shop/nowhere",
-    ] {
+    for path in ["/shop/", "/shop/cart", "/shop/api/search?q=x", "/shop/nowhere"] {
         let answer = get(demo.site(), path, "").await;
         assert_eq!(answer.header("location"), Some("/shop/login"), "{path}");
     }
@@ -199,10 +185,7 @@ async fn a_wish_that_makes_no_sense_is_a_problem_with_the_allowed_values() {
     let demo = start().await;
     let answer = turn(&demo, json!({"partner": "asleep"})).await;
     assert_eq!(answer.status, 400);
-    assert_eq!(
-        answer.header("content-type"),
-        Some("application/problem+json")
-    );
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
     let allowed = json!(["ok", "slow", "wrong", "dead", "hang"]);
     assert_eq!(answer.json()["errors"][0]["allowed"], allowed);
 
@@ -218,9 +201,7 @@ async fn a_wish_that_makes_no_sense_is_a_problem_with_the_allowed_values() {
 
 /// The messages of `/inbox.json` in a line each.
 fn told(inbox: &Answer) -> Vec<String> {
-    let parts = [
-        "id", "service", "hook", "accepted", "status", "error", "text",
-    ];
+    let parts = ["id", "service", "hook", "accepted", "status", "error", "text"];
     let line = |message: &Value| parts.map(|part| message[part].to_string()).join(" ");
     let messages = inbox.json();
     messages.as_array().unwrap().iter().map(line).collect()
@@ -241,10 +222,7 @@ async fn messages_reach_the_inbox_without_their_token() {
     assert_eq!(taken.json()["header"]["isSuccessful"], true);
     turn(&demo, json!({"slack": "limited"})).await;
     let limited = post(site, slack, JSON, "", r#"{"text":"x"}"#).await;
-    assert_eq!(
-        (limited.status, limited.header("retry-after")),
-        (429, Some("1"))
-    );
+    assert_eq!((limited.status, limited.header("retry-after")), (429, Some("1")));
 
     let all = get(site, "/inbox.json", "").await;
     assert_eq!(

@@ -57,8 +57,7 @@ impl Calendar {
         }
         let cron = Cron::from_str(expression)
             .map_err(|error| malformed(lower_first(error.to_string().trim_end_matches('.'))))?;
-        let zone = TimeZone::get(zone_name)
-            .map_err(|_| CalendarError::UnknownZone(zone_name.to_owned()))?;
+        let zone = TimeZone::get(zone_name).map_err(|_| CalendarError::UnknownZone(zone_name.to_owned()))?;
         let calendar = Self {
             expression: expression.to_owned(),
             zone_name: zone_name.to_owned(),
@@ -82,9 +81,9 @@ impl Calendar {
 
 fn lower_first(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_lowercase().chain(chars).collect()
-    })
+    chars
+        .next()
+        .map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
 impl fmt::Display for Calendar {

@@ -22,10 +22,7 @@ impl CheckId {
         if !text.is_empty() && text.chars().all(fits) {
             return Ok(Self(text.into()));
         }
-        Err(text
-            .chars()
-            .map(|c| if fits(c) { c } else { '-' })
-            .collect())
+        Err(text.chars().map(|c| if fits(c) { c } else { '-' }).collect())
     }
 
     /// The id as text.

@@ -8,9 +8,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// The order is the one in which they count when several apply:
 /// critical, unknown, warning, ok.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// All is well.

@@ -103,13 +103,10 @@ impl fmt::Display for Quantity {
 
 fn format_bytes(bytes: f64) -> String {
     let steps = [("GiB", 1_073_741_824.0), ("MiB", 1_048_576.0), ("KiB", 1_024.0)];
-    steps
-        .iter()
-        .find(|(_, size)| bytes.abs() >= *size)
-        .map_or_else(
-            || format!("{}B", trim_number(bytes, 0)),
-            |(name, size)| format!("{}{name}", trim_number(bytes / size, 1)),
-        )
+    steps.iter().find(|(_, size)| bytes.abs() >= *size).map_or_else(
+        || format!("{}B", trim_number(bytes, 0)),
+        |(name, size)| format!("{}{name}", trim_number(bytes / size, 1)),
+    )
 }
 
 /// Why a text is not a quantity or a bound.
@@ -122,9 +119,7 @@ pub enum QuantityError {
     #[error(transparent)]
     Duration(#[from] DurationError),
     /// Not one of the four forms of a bound.
-    #[error(
-        "`{0}` is not a bound: write `above 300ms`, `below 3`, `outside 3..10` or `inside 80..90`"
-    )]
+    #[error("`{0}` is not a bound: write `above 300ms`, `below 3`, `outside 3..10` or `inside 80..90`")]
     NotABound(String),
     /// `a..b` with a not below b.
     #[error("the range `{0}` is empty: the first number must be below the second")]
@@ -161,9 +156,15 @@ pub fn parse_quantity(text: &str) -> Result<Quantity, QuantityError> {
         "%" => (1.0, Unit::Percent),
         _ => match SIZES.iter().find(|(name, _)| *name == unit) {
             Some((_, factor)) => (*factor, Unit::Bytes),
-            None => return parse_duration(text).map(Quantity::time).map_err(|error| {
-                if matches!(error, DurationError::Malformed(_)) { malformed() } else { error.into() }
-            }),
+            None => {
+                return parse_duration(text).map(Quantity::time).map_err(|error| {
+                    if matches!(error, DurationError::Malformed(_)) {
+                        malformed()
+                    } else {
+                        error.into()
+                    }
+                });
+            }
         },
     };
     let number: f64 = text[..split].parse().map_err(|_| malformed())?;
@@ -303,9 +304,7 @@ fn fitting(text: &str, unit: Option<Unit>) -> Result<Quantity, QuantityError> {
     let text = text.trim();
     let quantity = parse_quantity(text)?;
     match unit {
-        Some(Unit::Ms) if quantity.unit == Unit::Count => {
-            Err(DurationError::NoUnit(text.to_owned()).into())
-        }
+        Some(Unit::Ms) if quantity.unit == Unit::Count => Err(DurationError::NoUnit(text.to_owned()).into()),
         Some(wanted) if wanted != quantity.unit => Err(QuantityError::WrongUnit(format!(
             "`{text}` is {}, but this measures {}: write for example `{}`",
             quantity.unit.dimension(),
@@ -386,7 +385,10 @@ mod tests {
             of("above 85%", Unit::Bytes),
             Err("`85%` is a percentage, but this measures a size: write for example `4MiB`".into())
         );
-        assert_eq!(of("outside 3..10ms", Unit::Ms).unwrap().to_string(), "outside 3ms..10ms");
+        assert_eq!(
+            of("outside 3..10ms", Unit::Ms).unwrap().to_string(),
+            "outside 3ms..10ms"
+        );
         assert!(of("outside 10..3", Unit::Count).unwrap_err().contains("is empty"));
         assert!(of("over 3", Unit::Count).unwrap_err().contains("is not a bound"));
     }

@@ -114,9 +114,7 @@ impl Text {
                 Part::Literal(text) => Ok(text.clone()),
                 Part::Secret(secret) => Ok(secret.reveal().to_owned()),
                 Part::RunId => Ok(scope.run_id.to_owned()),
-                Part::Now { offset_ms, format } => {
-                    Ok(write_moment(scope.now, *offset_ms, format.as_deref()))
-                }
+                Part::Now { offset_ms, format } => Ok(write_moment(scope.now, *offset_ms, format.as_deref())),
                 Part::Random(length) => Ok((scope.random)(*length)),
                 Part::Captured(name) => scope
                     .captured

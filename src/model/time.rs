@@ -122,9 +122,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
             .unwrap_or(rest.len());
         let number: f64 = rest[..digits].parse().map_err(|_| malformed())?;
         let after = rest[digits..].trim_start();
-        let letters = after
-            .find(|c: char| !c.is_alphabetic())
-            .unwrap_or(after.len());
+        let letters = after.find(|c: char| !c.is_alphabetic()).unwrap_or(after.len());
         let unit = &after[..letters];
         if unit.is_empty() {
             return Err(if digits == trimmed.len() {
@@ -201,11 +199,7 @@ mod tests {
             ("90d", 7_776_000_000),
             ("0s", 0),
         ] {
-            assert_eq!(
-                parse_duration(text),
-                Ok(Duration::from_millis(ms)),
-                "{text}"
-            );
+            assert_eq!(parse_duration(text), Ok(Duration::from_millis(ms)), "{text}");
         }
     }
 

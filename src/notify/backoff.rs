@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::model::Timestamp;
 
 /// A delivery is given up after this time.
-const GIVE_UP_AFTER: Duration = Duration::from_secs(72 * 60 * 60);
+const GIVE_UP_AFTER: Duration = Duration::from_hours(72);
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(10 * 60);
+const LONGEST_WAIT: Duration = Duration::from_mins(10);
 
 /// When to try again after `attempts` failures: waits double from one second to ten minutes,
 /// each between half and all of it by `roll` (0 to 1), and no sooner than the receiver asked.
@@ -33,7 +33,9 @@ mod tests {
 
     fn wait_ms(attempts: u32, asked: Option<Duration>, roll: f64) -> i64 {
         let now = Timestamp::from_unix_ms(0);
-        next_attempt(now, now, attempts, asked, roll).unwrap().as_unix_ms()
+        next_attempt(now, now, attempts, asked, roll)
+            .unwrap()
+            .as_unix_ms()
     }
 
     #[test]
@@ -48,7 +50,7 @@ mod tests {
     #[test]
     fn after_three_days_it_is_given_up() {
         let created = Timestamp::from_unix_ms(0);
-        let late = created + Duration::from_secs(72 * 3_600 - 60);
+        let late = created + Duration::from_mins(4319);
         assert_eq!(next_attempt(created, late, 20, None, 1.0), None);
     }
 }

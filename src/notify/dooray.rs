@@ -25,9 +25,17 @@ static DOORAY: Spec = Spec {
     name: "dooray",
     example: "dooray: { webhook: \"${env:DOORAY_WEBHOOK}\", bot_name: Haetae }",
     keys: &[
-        Key::required("webhook", Shape::Text, "The incoming webhook's address; it is the secret."),
+        Key::required(
+            "webhook",
+            Shape::Text,
+            "The incoming webhook's address; it is the secret.",
+        ),
         Key::or("bot_name", Shape::Plain, "Haetae", "Who speaks."),
-        Key::new("bot_icon", Shape::Plain, "The address of a picture of who speaks."),
+        Key::new(
+            "bot_icon",
+            Shape::Plain,
+            "The address of a picture of who speaks.",
+        ),
     ],
 };
 
@@ -118,7 +126,12 @@ fn attachment(paragraph: &Paragraph) -> Json {
         .map(|(name, value)| format!("{name} {value}"))
         .collect();
     lines.push(facts.join("  ·  "));
-    lines.extend(paragraph.links.iter().map(|(words, url)| format!("{words}: {url}")));
+    lines.extend(
+        paragraph
+            .links
+            .iter()
+            .map(|(words, url)| format!("{words}: {url}")),
+    );
     let mut attachment = json!({
         "title": paragraph.headline,
         "text": cut(&lines.join("\n"), LONGEST_TEXT),

@@ -41,7 +41,13 @@ pub fn summary(message: &Message) -> String {
             None => headline,
         };
     }
-    let count = |wanted: Level| message.notices.iter().filter(|notice| notice.level == wanted).count();
+    let count = |wanted: Level| {
+        message
+            .notices
+            .iter()
+            .filter(|notice| notice.level == wanted)
+            .count()
+    };
     let parts: Vec<String> = [
         (Level::Critical, "critical"),
         (Level::Unknown, "unknown"),
@@ -49,7 +55,11 @@ pub fn summary(message: &Message) -> String {
         (Level::Ok, "resolved"),
     ]
     .iter()
-    .filter_map(|(level, word)| Some(count(*level)).filter(|n| *n > 0).map(|n| format!("{n} {word}")))
+    .filter_map(|(level, word)| {
+        Some(count(*level))
+            .filter(|n| *n > 0)
+            .map(|n| format!("{n} {word}"))
+    })
     .collect();
     format!("{} changes: {}", message.notices.len(), parts.join(", "))
 }
@@ -73,7 +83,10 @@ fn paragraph(notice: &Notice, public_url: Option<&str>) -> Paragraph {
         .map(|reason| cut(reason, LONGEST_REASON))
         .collect();
     if notice.reasons.len() > MOST_REASONS {
-        reasons.push(format!("and {} more reasons", notice.reasons.len() - MOST_REASONS));
+        reasons.push(format!(
+            "and {} more reasons",
+            notice.reasons.len() - MOST_REASONS
+        ));
     }
     if notice.level == Level::Ok {
         reasons.clear();
@@ -112,7 +125,9 @@ fn headline(notice: &Notice) -> String {
         Some(TransitionKind::Opened) => format!("{level}: {name}"),
         Some(TransitionKind::Reopened) => format!("{level} again: {name}"),
         Some(TransitionKind::Worsened) => format!("{level} (was {}): {name}", notice.from),
-        Some(TransitionKind::Improved) => format!("better, now {} (was {}): {name}", notice.level, notice.from),
+        Some(TransitionKind::Improved) => {
+            format!("better, now {} (was {}): {name}", notice.level, notice.from)
+        }
         Some(TransitionKind::Resolved) => format!("RESOLVED after {lasted}: {name}"),
         Some(TransitionKind::Closed) => format!("closed: {name}"),
         None => format!("still {level} after {lasted}: {name}"),

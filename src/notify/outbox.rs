@@ -15,7 +15,7 @@ use crate::model::{AttemptResult, ChannelName, Delivery, Level, Message, SharedR
 use crate::store::{Store, StoreError};
 
 /// A sender that has not settled a delivery by then is taken for gone.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 /// A sender that hangs is given up; less than the lease.
 const SEND_LIMIT: Duration = Duration::from_secs(30);
 /// Something new is announced, so that this only bounds what is missed.
@@ -160,7 +160,11 @@ impl Shared {
         self.leave_out_unheard(&mut delivery).await?;
         if delivery.notices.is_empty() {
             store
-                .drop_delivery(&delivery.key, wall_now(), "the channel never heard of the incident")
+                .drop_delivery(
+                    &delivery.key,
+                    wall_now(),
+                    "the channel never heard of the incident",
+                )
                 .await?;
             return Ok(true);
         }
@@ -188,7 +192,11 @@ impl Shared {
                 .any(|earlier: &crate::model::Notice| earlier.incident == notice.incident);
             let heard = notice.level != Level::Ok
                 || began_here
-                || self.options.store.has_heard(&delivery.channel, &notice.incident).await?;
+                || self
+                    .options
+                    .store
+                    .has_heard(&delivery.channel, &notice.incident)
+                    .await?;
             if heard {
                 kept.push(notice);
             }
@@ -211,7 +219,12 @@ impl Shared {
         }
     }
 
-    async fn settle(&self, channel: &Channel, delivery: &Delivery, result: AttemptResult) -> Result<(), StoreError> {
+    async fn settle(
+        &self,
+        channel: &Channel,
+        delivery: &Delivery,
+        result: AttemptResult,
+    ) -> Result<(), StoreError> {
         let now = wall_now();
         let attempts = delivery.attempts + 1;
         let next = match &result {

@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use slack_morphism::errors::{
-    SlackClientError, SlackClientHttpError, SlackClientHttpProtocolError, SlackClientSystemError, SlackRateLimitError,
+    SlackClientError, SlackClientHttpError, SlackClientHttpProtocolError, SlackClientSystemError,
+    SlackRateLimitError,
 };
 use slack_morphism::multipart_form::FileMultipartData;
 use slack_morphism::prelude::*;
@@ -34,7 +35,11 @@ static SLACK: Spec = Spec {
     name: "slack",
     example: "slack: { webhook: \"${env:SLACK_WEBHOOK}\" }",
     keys: &[
-        Key::required("webhook", Shape::Text, "The incoming webhook's address; it is the secret."),
+        Key::required(
+            "webhook",
+            Shape::Text,
+            "The incoming webhook's address; it is the secret.",
+        ),
         Key::planned("token"),
         Key::planned("channel"),
     ],
@@ -142,7 +147,8 @@ fn result_of(error: SlackClientError) -> AttemptResult {
 /// The message as Slack wants it.
 fn request(message: &Message) -> SlackApiPostWebhookMessageRequest {
     let all = paragraphs(message);
-    let mut attachments: Vec<SlackMessageAttachment> = all.iter().take(MOST_PARAGRAPHS).map(attachment).collect();
+    let mut attachments: Vec<SlackMessageAttachment> =
+        all.iter().take(MOST_PARAGRAPHS).map(attachment).collect();
     if all.len() > MOST_PARAGRAPHS {
         let more = format!("and {} more", all.len() - MOST_PARAGRAPHS);
         attachments.push(SlackMessageAttachment::new().with_blocks(vec![section(&more)]));
@@ -188,7 +194,9 @@ fn markdown(text: &str) -> SlackBlockMarkDownText {
 
 /// Slack's three control characters; everything else is text.
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 /// An address that cannot end its `<…|…>` early.
@@ -202,7 +210,10 @@ fn cut_escaped(text: &str, most: usize) -> String {
         return text.to_owned();
     }
     let mut kept: String = text.chars().take(most - 1).collect();
-    if let Some(at) = kept.rfind('&').filter(|at| !kept[*at..].contains(';') && kept.len() - at < 6) {
+    if let Some(at) = kept
+        .rfind('&')
+        .filter(|at| !kept[*at..].contains(';') && kept.len() - at < 6)
+    {
         kept.truncate(at);
     }
     if let Some(at) = kept.rfind('<').filter(|at| !kept[*at..].contains('>')) {
@@ -235,7 +246,11 @@ impl Connector {
             ));
         }
         // Success is 200 with the body `ok`; anything else is not.
-        let json = if said.body.trim() == "ok" { "{}" } else { said.body.as_str() };
+        let json = if said.body.trim() == "ok" {
+            "{}"
+        } else {
+            said.body.as_str()
+        };
         if said.status != 200 {
             return Err(http_error(said.status, said.body));
         }
@@ -275,7 +290,10 @@ impl SlackClientHttpConnector for Connector {
     where
         RS: for<'de> serde::de::Deserialize<'de> + Send + 'a,
     {
-        let request = self.client.get(full_uri).basic_auth(&client_id.0, Some(&client_secret.0));
+        let request = self
+            .client
+            .get(full_uri)
+            .basic_auth(&client_id.0, Some(&client_secret.0));
         self.exchange(request).boxed()
     }
 
@@ -325,7 +343,10 @@ impl SlackClientHttpConnector for Connector {
     }
 }
 
-fn authorized(request: reqwest::RequestBuilder, context: &SlackClientApiCallContext<'_>) -> reqwest::RequestBuilder {
+fn authorized(
+    request: reqwest::RequestBuilder,
+    context: &SlackClientApiCallContext<'_>,
+) -> reqwest::RequestBuilder {
     match context.token {
         Some(token) => request.bearer_auth(&token.token_value.0),
         None => request,

@@ -11,7 +11,7 @@ use crate::model::AttemptResult;
 /// One delivery may take this long.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 /// A receiver's wish to wait is honoured up to this.
-const LONGEST_WISH: Duration = Duration::from_secs(60 * 60);
+const LONGEST_WISH: Duration = Duration::from_hours(1);
 /// So much of an answer is read.
 const LONGEST_ANSWER_BYTES: usize = 16 * 1024;
 

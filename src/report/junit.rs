@@ -62,7 +62,11 @@ fn case(run: &Judged, fail_on: Level) -> TestCase {
     let name = id.rsplit('/').next().unwrap_or(id);
     let class = run.record.check.group().replace('/', ".");
     let mut case = TestCase::new(name, status);
-    case.set_classname(if class.is_empty() { "checks".to_owned() } else { class });
+    case.set_classname(if class.is_empty() {
+        "checks".to_owned()
+    } else {
+        class
+    });
     case.set_time(super::took(run));
     let out = output(run);
     if !out.is_empty() {
@@ -162,13 +166,22 @@ mod tests {
         ];
         let xml = junit(&runs, Level::Critical).unwrap();
         let document = roxmltree::Document::parse(&xml).unwrap();
-        let suites: Vec<_> = document.descendants().filter(|node| node.has_tag_name("testsuite")).collect();
+        let suites: Vec<_> = document
+            .descendants()
+            .filter(|node| node.has_tag_name("testsuite"))
+            .collect();
         assert_eq!(suites.len(), 2);
         assert_eq!(suites[1].attribute("failures"), Some("1"));
         assert_eq!(suites[0].attribute("errors"), Some("1"));
-        let failure = document.descendants().find(|node| node.has_tag_name("failure")).unwrap();
+        let failure = document
+            .descendants()
+            .find(|node| node.has_tag_name("failure"))
+            .unwrap();
         let message = failure.attribute("message").unwrap();
-        assert!(message.starts_with("expected \"a\" & <b> ]]> '결제' 🔥"), "{message}");
+        assert!(
+            message.starts_with("expected \"a\" & <b> ]]> '결제' 🔥"),
+            "{message}"
+        );
         assert!(message.ends_with(" end") && !message.contains('\u{1}'));
         assert!(failure.text().unwrap().contains("line 2"));
         let case = failure.parent().unwrap();

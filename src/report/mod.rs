@@ -18,7 +18,10 @@ pub struct Judged {
 /// The worst level among runs; ok without any.
 #[must_use]
 pub fn worst(runs: &[Judged]) -> Level {
-    runs.iter().map(|run| run.record.verdict.level).max().unwrap_or(Level::Ok)
+    runs.iter()
+        .map(|run| run.record.verdict.level)
+        .max()
+        .unwrap_or(Level::Ok)
 }
 
 /// How long a run took, for `time` attributes.

@@ -77,7 +77,9 @@ impl Book {
 
     /// Every open incident, oldest id first.
     pub fn open(&self) -> impl Iterator<Item = &Incident> {
-        self.incidents.values().filter(|incident| incident.resolved.is_none())
+        self.incidents
+            .values()
+            .filter(|incident| incident.resolved.is_none())
     }
 
     /// When the next reminder is due.
@@ -89,7 +91,13 @@ impl Book {
     /// What a transition owes to whom. The book itself is left as it is, so that a store
     /// that fails leaves no trace; [`Book::commit`] takes the result in.
     #[must_use]
-    pub fn plan(&self, transition: &Transition, check: &Check, routes: &[Route], facts: &[(String, String)]) -> Telling {
+    pub fn plan(
+        &self,
+        transition: &Transition,
+        check: &Check,
+        routes: &[Route],
+        facts: &[(String, String)],
+    ) -> Telling {
         let mut incident = self.after(transition);
         let notice = notice_of(transition, check, facts);
         let labels = Labels {
@@ -193,7 +201,14 @@ impl Book {
             }
             let interval = routes.iter().find(|route| route.name == heard.route);
             let due = match interval {
-                Some(route) => self.due(channel, &heard.group_key, route, &incident.id, Level::Ok, notice.at),
+                Some(route) => self.due(
+                    channel,
+                    &heard.group_key,
+                    route,
+                    &incident.id,
+                    Level::Ok,
+                    notice.at,
+                ),
                 None => notice.at,
             };
             heard.at = due;
@@ -267,14 +282,20 @@ impl Book {
             if *due > now {
                 break;
             }
-            let Some(known) = self.incidents.get(id) else { continue };
-            let Some(check) = check_of(&known.check) else { continue };
+            let Some(known) = self.incidents.get(id) else {
+                continue;
+            };
+            let Some(check) = check_of(&known.check) else {
+                continue;
+            };
             let telling = tellings.entry(id.clone()).or_insert_with(|| Telling {
                 incident: known.clone(),
                 owed: Vec::new(),
                 silence: None,
             });
-            let Some(heard) = telling.incident.heard.get_mut(channel) else { continue };
+            let Some(heard) = telling.incident.heard.get_mut(channel) else {
+                continue;
+            };
             heard.at = now;
             telling.owed.push(Owed {
                 channel: channel.clone(),
@@ -339,8 +360,7 @@ impl Book {
                 .and_then(|route| route.repeat_every);
             if let Some(repeat) = repeat {
                 let due = heard.at + repeat;
-                self.reminders
-                    .insert((due, incident.id.clone(), channel.clone()));
+                self.reminders.insert((due, incident.id.clone(), channel.clone()));
                 self.reminders_of
                     .entry(incident.id.clone())
                     .or_default()

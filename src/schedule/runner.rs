@@ -194,7 +194,12 @@ impl Runner {
     fn take_checks(&mut self, checks: Vec<Runnable>) {
         let now = self.now();
         let kept: HashSet<&CheckId> = checks.iter().map(|runnable| &runnable.check.id).collect();
-        let gone: Vec<CheckId> = self.checks.keys().filter(|id| !kept.contains(id)).cloned().collect();
+        let gone: Vec<CheckId> = self
+            .checks
+            .keys()
+            .filter(|id| !kept.contains(id))
+            .cloned()
+            .collect();
         for id in gone {
             self.checks.remove(&id);
             self.plan.remove(&id);

@@ -14,7 +14,10 @@ struct Opened {
 async fn opened() -> Opened {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&folder.path().join("haetae.db")).await.unwrap();
-    Opened { store, _folder: folder }
+    Opened {
+        store,
+        _folder: folder,
+    }
 }
 
 fn at(second: i64) -> Timestamp {
@@ -81,7 +84,10 @@ async fn owe(store: &dyn Store, key: &str, owed: Owed) {
 }
 
 async fn claim(store: &dyn Store, now: i64) -> Option<Delivery> {
-    store.claim(&channel("slack"), at(now), at(now + 60)).await.unwrap()
+    store
+        .claim(&channel("slack"), at(now), at(now + 60))
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -93,10 +99,23 @@ async fn what_is_owed_is_claimed_when_due_and_by_one_only() {
     let delivery = claim(store, 5).await.unwrap();
     assert_eq!((delivery.key.as_str(), delivery.notices.len()), ("d1", 1));
     assert_eq!(claim(store, 6).await, None);
-    store.settle("d1", at(6), &AttemptResult::Sent, None).await.unwrap();
+    store
+        .settle("d1", at(6), &AttemptResult::Sent, None)
+        .await
+        .unwrap();
     assert_eq!(claim(store, 1_000).await, None);
-    assert!(store.has_heard(&channel("slack"), &IncidentId("i1".into())).await.unwrap());
-    assert!(!store.has_heard(&channel("dooray"), &IncidentId("i1".into())).await.unwrap());
+    assert!(
+        store
+            .has_heard(&channel("slack"), &IncidentId("i1".into()))
+            .await
+            .unwrap()
+    );
+    assert!(
+        !store
+            .has_heard(&channel("dooray"), &IncidentId("i1".into()))
+            .await
+            .unwrap()
+    );
 }
 
 #[tokio::test]
@@ -138,7 +157,10 @@ async fn an_incident_is_told_in_order() {
     store.settle("d1", at(1), &retry, Some(at(100))).await.unwrap();
     assert_eq!(claim(store, 50).await, None, "the resolve must not overtake");
     assert_eq!(claim(store, 100).await.unwrap().key, "d1");
-    store.settle("d1", at(101), &AttemptResult::Sent, None).await.unwrap();
+    store
+        .settle("d1", at(101), &AttemptResult::Sent, None)
+        .await
+        .unwrap();
     assert_eq!(claim(store, 101).await.unwrap().key, "d2");
 }
 
@@ -152,7 +174,10 @@ async fn attempts_and_what_was_said_are_kept() {
         why: "404 no_service".into(),
     };
     store.settle("d1", at(1), &dead, None).await.unwrap();
-    let rows = store.deliveries(Some(&IncidentId("i1".into())), 10).await.unwrap();
+    let rows = store
+        .deliveries(Some(&IncidentId("i1".into())), 10)
+        .await
+        .unwrap();
     assert_eq!((rows[0].status.as_str(), rows[0].attempts), ("dead", 1));
     assert_eq!(rows[0].last_error.as_deref(), Some("404 no_service"));
     assert_eq!(store.delivery_counts().await.unwrap(), (0, 1));
@@ -182,7 +207,10 @@ async fn states_and_open_incidents_are_remembered() {
     assert_eq!(remembered.states.len(), 1);
     assert_eq!(remembered.incidents, vec![incident("i1")]);
     let results = store.results(&check(), 10).await.unwrap();
-    assert_eq!(results.iter().map(|row| row.level.as_str()).collect::<Vec<_>>(), ["late", "ok"]);
+    assert_eq!(
+        results.iter().map(|row| row.level.as_str()).collect::<Vec<_>>(),
+        ["late", "ok"]
+    );
 }
 
 #[tokio::test]

@@ -11,7 +11,8 @@ use async_trait::async_trait;
 
 use crate::alert::CheckState;
 use crate::model::{
-    AttemptResult, ChannelName, CheckId, Delivery, Incident, IncidentId, Owed, RunRecord, Timestamp, Transition,
+    AttemptResult, ChannelName, CheckId, Delivery, Incident, IncidentId, Owed, RunRecord, Timestamp,
+    Transition,
 };
 
 pub use sqlite::SqliteStore;
@@ -163,7 +164,12 @@ pub trait Store: Send + Sync {
 
     /// Claims the next delivery that is due on a channel, until `lease`. A delivery waits
     /// while an earlier one on the channel about the same incident is not settled.
-    async fn claim(&self, channel: &ChannelName, now: Timestamp, lease: Timestamp) -> Result<Option<Delivery>, StoreError>;
+    async fn claim(
+        &self,
+        channel: &ChannelName,
+        now: Timestamp,
+        lease: Timestamp,
+    ) -> Result<Option<Delivery>, StoreError>;
 
     /// When something may next be claimed on a channel; none when nothing is owed.
     async fn next_due(&self, channel: &ChannelName) -> Result<Option<Timestamp>, StoreError>;
@@ -197,7 +203,11 @@ pub trait Store: Send + Sync {
     async fn transitions(&self, id: &IncidentId) -> Result<Vec<TransitionRow>, StoreError>;
 
     /// Deliveries, the newest first; of one incident or of all.
-    async fn deliveries(&self, incident: Option<&IncidentId>, limit: u32) -> Result<Vec<DeliveryRow>, StoreError>;
+    async fn deliveries(
+        &self,
+        incident: Option<&IncidentId>,
+        limit: u32,
+    ) -> Result<Vec<DeliveryRow>, StoreError>;
 
     /// A check's runs, the newest first.
     async fn results(&self, check: &CheckId, limit: u32) -> Result<Vec<ResultRow>, StoreError>;

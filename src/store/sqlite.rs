@@ -13,12 +13,10 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions, QueryBuilder, Row, Sqlite, SqliteConnection};
 
-use super::{
-    Batch, Change, DeliveryRow, Horizon, Remembered, ResultRow, Store, StoreError, TransitionRow,
-};
+use super::{Batch, Change, DeliveryRow, Horizon, Remembered, ResultRow, Store, StoreError, TransitionRow};
 use crate::model::{
-    AttemptResult, ChannelName, CheckId, Delivery, DeliveryStatus, Incident, IncidentId, Level, Notice, Owed, RunRecord,
-    Timestamp,
+    AttemptResult, ChannelName, CheckId, Delivery, DeliveryStatus, Incident, IncidentId, Level, Notice, Owed,
+    RunRecord, Timestamp,
 };
 
 /// Another process may hold the write lock this long.
@@ -88,14 +86,20 @@ fn migrations() -> Migrator {
 impl Store for SqliteStore {
     async fn remember(&self, reopens_since: Timestamp) -> Result<Remembered, StoreError> {
         let mut remembered = Remembered::default();
-        for row in sqlx::query("SELECT check_id, state FROM states").fetch_all(&self.reader).await? {
-            let Ok(check) = CheckId::parse(row.try_get("check_id")?) else { continue };
+        for row in sqlx::query("SELECT check_id, state FROM states")
+            .fetch_all(&self.reader)
+            .await?
+        {
+            let Ok(check) = CheckId::parse(row.try_get("check_id")?) else {
+                continue;
+            };
             remembered.states.push((check, json(&row, "state")?));
         }
-        let rows = sqlx::query("SELECT incident FROM incidents WHERE resolved_us IS NULL OR resolved_us >= $1")
-            .bind(reopens_since.as_unix_us())
-            .fetch_all(&self.reader)
-            .await?;
+        let rows =
+            sqlx::query("SELECT incident FROM incidents WHERE resolved_us IS NULL OR resolved_us >= $1")
+                .bind(reopens_since.as_unix_us())
+                .fetch_all(&self.reader)
+                .await?;
         for row in rows {
             remembered.incidents.push(json(&row, "incident")?);
         }
@@ -119,7 +123,12 @@ impl Store for SqliteStore {
         Ok(())
     }
 
-    async fn claim(&self, channel: &ChannelName, now: Timestamp, lease: Timestamp) -> Result<Option<Delivery>, StoreError> {
+    async fn claim(
+        &self,
+        channel: &ChannelName,
+        now: Timestamp,
+        lease: Timestamp,
+    ) -> Result<Option<Delivery>, StoreError> {
         let mut tx = self.writer.begin().await?;
         let row = sqlx::query(
             "SELECT * FROM deliveries d
@@ -149,7 +158,8 @@ impl Store for SqliteStore {
             .fetch_all(&mut *tx)
             .await?;
         tx.commit().await?;
-        let notices: Result<Vec<Notice>, StoreError> = notices.iter().map(|row| json(row, "notice")).collect();
+        let notices: Result<Vec<Notice>, StoreError> =
+            notices.iter().map(|row| json(row, "notice")).collect();
         Ok(Some(Delivery {
             key: row.try_get("key")?,
             channel: channel.clone(),
@@ -243,9 +253,10 @@ impl Store for SqliteStore {
     }
 
     async fn release_leases(&self) -> Result<u64, StoreError> {
-        let done = sqlx::query("UPDATE deliveries SET status = 'waiting', lease_us = NULL WHERE status = 'claimed'")
-            .execute(&self.writer)
-            .await?;
+        let done =
+            sqlx::query("UPDATE deliveries SET status = 'waiting', lease_us = NULL WHERE status = 'claimed'")
+                .execute(&self.writer)
+                .await?;
         Ok(done.rows_affected())
     }
 
@@ -269,10 +280,11 @@ impl Store for SqliteStore {
     }
 
     async fn transitions(&self, id: &IncidentId) -> Result<Vec<TransitionRow>, StoreError> {
-        let rows = sqlx::query("SELECT transition, silence FROM transitions WHERE incident_id = $1 ORDER BY id")
-            .bind(&id.0)
-            .fetch_all(&self.reader)
-            .await?;
+        let rows =
+            sqlx::query("SELECT transition, silence FROM transitions WHERE incident_id = $1 ORDER BY id")
+                .bind(&id.0)
+                .fetch_all(&self.reader)
+                .await?;
         rows.iter()
             .map(|row| {
                 Ok(TransitionRow {
@@ -283,7 +295,11 @@ impl Store for SqliteStore {
             .collect()
     }
 
-    async fn deliveries(&self, incident: Option<&IncidentId>, limit: u32) -> Result<Vec<DeliveryRow>, StoreError> {
+    async fn deliveries(
+        &self,
+        incident: Option<&IncidentId>,
+        limit: u32,
+    ) -> Result<Vec<DeliveryRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT d.*, (SELECT group_concat(DISTINCT n.incident_id) FROM notices n WHERE n.delivery_seq = d.seq) AS told
              FROM deliveries d
@@ -318,7 +334,8 @@ impl Store for SqliteStore {
     }
 
     async fn prune(&self, horizon: Horizon) -> Result<u64, StoreError> {
-        let old_runs = "DELETE FROM results WHERE id IN (SELECT id FROM results WHERE started_us < $1 LIMIT $2)";
+        let old_runs =
+            "DELETE FROM results WHERE id IN (SELECT id FROM results WHERE started_us < $1 LIMIT $2)";
         let old_deliveries = "DELETE FROM deliveries WHERE seq IN (SELECT seq FROM deliveries
              WHERE created_us < $1 AND status NOT IN ('waiting', 'claimed') LIMIT $2)";
         let old_incidents = "DELETE FROM incidents WHERE id IN (SELECT id FROM incidents
@@ -358,7 +375,11 @@ async fn insert_runs(tx: &mut SqliteConnection, batch: &Batch) -> Result<(), Sto
     for chunk in batch.runs.chunks(ROWS_PER_STATEMENT) {
         let mut rows = Vec::with_capacity(chunk.len());
         for run in chunk {
-            rows.push((run, serde_json::to_string(&run.outcome.measurements)?, detail(run)?));
+            rows.push((
+                run,
+                serde_json::to_string(&run.outcome.measurements)?,
+                detail(run)?,
+            ));
         }
         QueryBuilder::<Sqlite>::new(COLUMNS)
             .push_values(rows, |mut row, (run, measured, detail)| {
@@ -470,23 +491,22 @@ async fn owe(tx: &mut SqliteConnection, key: &str, owed: &Owed) -> Result<(), St
     .bind(owed.due.as_unix_us())
     .fetch_optional(&mut *tx)
     .await?;
-    let seq: i64 = match waiting {
-        Some(row) => row.try_get("seq")?,
-        None => {
-            let row = sqlx::query(
-                "INSERT INTO deliveries (key, channel, route, group_key, status, due_us, created_us, attempts)
-                 VALUES ($1, $2, $3, $4, 'waiting', $5, $6, 0) RETURNING seq",
-            )
-            .bind(key)
-            .bind(&*owed.channel.0)
-            .bind(&owed.route)
-            .bind(&owed.group_key)
-            .bind(owed.due.as_unix_us())
-            .bind(owed.notice.at.as_unix_us())
-            .fetch_one(&mut *tx)
-            .await?;
-            row.try_get("seq")?
-        }
+    let seq: i64 = if let Some(row) = waiting {
+        row.try_get("seq")?
+    } else {
+        let row = sqlx::query(
+            "INSERT INTO deliveries (key, channel, route, group_key, status, due_us, created_us, attempts)
+             VALUES ($1, $2, $3, $4, 'waiting', $5, $6, 0) RETURNING seq",
+        )
+        .bind(key)
+        .bind(&*owed.channel.0)
+        .bind(&owed.route)
+        .bind(&owed.group_key)
+        .bind(owed.due.as_unix_us())
+        .bind(owed.notice.at.as_unix_us())
+        .fetch_one(&mut *tx)
+        .await?;
+        row.try_get("seq")?
     };
     sqlx::query("INSERT INTO notices (delivery_seq, incident_id, notice) VALUES ($1, $2, $3)")
         .bind(seq)

@@ -20,13 +20,21 @@ async fn a_slow_partner_warns_dooray_and_a_dead_one_alarms_slack_and_each_is_tol
 
     site.control("partner=slow").await;
     let dooray = site.wait_for_messages("dooray", 1).await;
-    assert!(dooray[0]["text"].as_str().unwrap().contains("WARNING: Payment gateway"));
+    assert!(
+        dooray[0]["text"]
+            .as_str()
+            .unwrap()
+            .contains("WARNING: Payment gateway")
+    );
     assert!(site.inbox("slack").await.is_empty());
 
     site.control("partner=dead").await;
     let slack = site.wait_for_messages("slack", 1).await;
     let text = slack[0]["text"].as_str().unwrap();
-    assert!(text.contains("CRITICAL (was warning): Payment gateway") && text.contains("connection refused"), "{text}");
+    assert!(
+        text.contains("CRITICAL (was warning): Payment gateway") && text.contains("connection refused"),
+        "{text}"
+    );
 
     site.control("partner=ok").await;
     site.wait_for_messages("slack", 2).await;
@@ -37,7 +45,11 @@ async fn a_slow_partner_warns_dooray_and_a_dead_one_alarms_slack_and_each_is_tol
     for service in ["slack", "dooray"] {
         let messages = site.inbox(service).await;
         assert_eq!(messages.len(), 2, "{service}: {messages:#?}");
-        assert!(messages.iter().all(|message| message["accepted"] == true && message["warnings"] == serde_json::json!([])));
+        assert!(
+            messages
+                .iter()
+                .all(|message| message["accepted"] == true && message["warnings"] == serde_json::json!([]))
+        );
         assert!(messages[1]["text"].as_str().unwrap().contains("RESOLVED after"));
     }
 }
@@ -92,7 +104,8 @@ async fn a_channel_that_refuses_for_a_while_gets_the_message_later_and_delays_no
     assert_eq!(messages.last().unwrap()["accepted"], true);
     running
         .wait("/api/v1/deliveries", "the delivery to be settled", |answer| {
-            answer["deliveries"][0]["status"] == "sent" && answer["deliveries"][0]["attempts"].as_u64() > Some(1)
+            answer["deliveries"][0]["status"] == "sent"
+                && answer["deliveries"][0]["attempts"].as_u64() > Some(1)
         })
         .await;
     running.stop().await;
@@ -119,7 +132,12 @@ async fn a_permanent_refusal_is_given_up_at_once_and_its_end_is_not_told() {
         })
         .await;
     running.stop().await;
-    assert!(site.inbox("slack").await.iter().all(|message| message["accepted"] == false));
+    assert!(
+        site.inbox("slack")
+            .await
+            .iter()
+            .all(|message| message["accepted"] == false)
+    );
 }
 
 #[tokio::test]
@@ -131,12 +149,25 @@ async fn incidents_that_open_together_are_one_message() {
         .map(|n| format!("  - {{ id: c{n}, http: {{ url: {}/health }} }}\n", site.partner()))
         .collect();
     let alerts = std::fs::read_to_string(folder.path().join("alerts/a.yaml")).unwrap();
-    folder.write("alerts/a.yaml", &alerts.replace("to: [oncall], group_wait: 50ms", "to: [oncall], group_wait: 2s"));
-    folder.write("checks/partners.yaml", &format!("defaults: {{ every: 200ms, timeout: 1s }}\nchecks:\n{checks}"));
+    folder.write(
+        "alerts/a.yaml",
+        &alerts.replace("to: [oncall], group_wait: 50ms", "to: [oncall], group_wait: 2s"),
+    );
+    folder.write(
+        "checks/partners.yaml",
+        &format!("defaults: {{ every: 200ms, timeout: 1s }}\nchecks:\n{checks}"),
+    );
     site.control("partner=dead").await;
     let running = Running::start(&folder).await;
     let messages = site.wait_for_messages("slack", 1).await;
-    assert!(messages[0]["text"].as_str().unwrap().contains("5 changes: 5 critical"), "{}", messages[0]["text"]);
+    assert!(
+        messages[0]["text"]
+            .as_str()
+            .unwrap()
+            .contains("5 changes: 5 critical"),
+        "{}",
+        messages[0]["text"]
+    );
     running.stop().await;
     assert_eq!(site.inbox("slack").await.len(), 1);
 }

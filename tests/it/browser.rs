@@ -13,7 +13,8 @@ fn shop(site: &Site) -> Folder {
     let folder = Folder::new();
     folder.write("password.txt", SHOP_PASSWORD);
     folder.write("haetae.yaml", &format!("vars: {{ shop: \"{}\" }}\n", site.shop()));
-    let steps = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/checks/shop/buy.yaml")).unwrap();
+    let steps =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/checks/shop/buy.yaml")).unwrap();
     let steps = steps
         .replace("${vars.demo}", "${vars.shop}")
         .replace("checks/shop/qa-password.txt", "password.txt");
@@ -26,7 +27,10 @@ fn run(folder: &Folder, args: &[&str]) -> (Option<i32>, String) {
     let mut all = vec!["run", "--artifacts", artifacts.to_str().unwrap()];
     all.extend(args);
     let answer = output(folder.path(), &all);
-    (answer.status.code(), format!("{}{}", text(&answer.stdout), text(&answer.stderr)))
+    (
+        answer.status.code(),
+        format!("{}{}", text(&answer.stdout), text(&answer.stderr)),
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -38,7 +42,16 @@ async fn the_shop_journey_logs_in_searches_and_pays_inside_the_iframe() {
     assert_eq!(code, Some(0), "{said}");
     let json: serde_json::Value = serde_json::from_slice(&std::fs::read(json).unwrap()).unwrap();
     let measured = &json["runs"][0]["run"]["outcome"]["measurements"];
-    for name in ["duration", "step.Search", "step.Pay", "time_to_first_byte", "load", "largest_contentful_paint", "requests", "console_errors"] {
+    for name in [
+        "duration",
+        "step.Search",
+        "step.Pay",
+        "time_to_first_byte",
+        "load",
+        "largest_contentful_paint",
+        "requests",
+        "console_errors",
+    ] {
         assert!(measured[name]["value"].is_number(), "{name}: {measured:#}");
     }
 }
@@ -60,7 +73,10 @@ async fn a_button_that_never_comes_is_told_so_that_a_person_can_mend_it() {
     ] {
         assert!(said.contains(part), "{part} is missing in:\n{said}");
     }
-    let picture = said.lines().find_map(|line| line.trim().strip_prefix("screenshot: ")).unwrap();
+    let picture = said
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("screenshot: "))
+        .unwrap();
     assert!(std::fs::read(picture).unwrap().starts_with(b"\x89PNG"));
     // The clean-up ran after the failure.
     assert!(!said.contains("clean-up failed"), "{said}");
@@ -83,7 +99,10 @@ async fn what_is_not_there_names_what_is_similar() {
     let site = Site::start().await;
     let folder = Folder::new();
     let steps = |steps: &str| {
-        format!("every: 1m\ntimeout: 30s\nbrowser: {{ url: \"{}\" }}\nsteps:\n  - open: /shop/login\n{steps}", site.shop())
+        format!(
+            "every: 1m\ntimeout: 30s\nbrowser: {{ url: \"{}\" }}\nsteps:\n  - open: /shop/login\n{steps}",
+            site.shop()
+        )
     };
     let try_steps = |text: &str| {
         folder.write("checks/a.yaml", &steps(text));
@@ -91,15 +110,27 @@ async fn what_is_not_there_names_what_is_similar() {
     };
     let (code, said) = try_steps("  - { click: Login, within: 300ms }\n");
     assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("nothing called \"Login\" was found within 3"), "{said}");
+    assert!(
+        said.contains("nothing called \"Login\" was found within 3"),
+        "{said}"
+    );
     assert!(said.contains("similar on the page: button \"Log in\""), "{said}");
     let (_, said) = try_steps("  - { type: { into: Passwort, text: x1 }, within: 300ms }\n");
-    assert!(said.contains("a field called \"Passwort\"") && said.contains("password field \"Password\""), "{said}");
+    assert!(
+        said.contains("a field called \"Passwort\"") && said.contains("password field \"Password\""),
+        "{said}"
+    );
     let (_, said) = try_steps("  - { see: Goodbye, within: 300ms }\n");
     assert!(said.contains("nothing called \"Goodbye\""), "{said}");
-    let (_, said) = try_steps("  - { expect: { title: Nothing, count: 2, of: { css: input } }, within: 300ms }\n");
-    assert!(said.contains("the title is") && said.contains("expected \"Nothing\""), "{said}");
-    let (code, said) = try_steps("  - { click: Nowhere, within: 200ms, optional: true }\n  - { see: Goodbye, within: 200ms, level: warning }\n  - see: Log in\n");
+    let (_, said) =
+        try_steps("  - { expect: { title: Nothing, count: 2, of: { css: input } }, within: 300ms }\n");
+    assert!(
+        said.contains("the title is") && said.contains("expected \"Nothing\""),
+        "{said}"
+    );
+    let (code, said) = try_steps(
+        "  - { click: Nowhere, within: 200ms, optional: true }\n  - { see: Goodbye, within: 200ms, level: warning }\n  - see: Log in\n",
+    );
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("warning"), "{said}");
     let (code, said) = try_steps("  - open: \"file:///etc/passwd\"\n");
@@ -128,16 +159,29 @@ async fn a_browser_that_dies_in_the_middle_is_unknown_and_never_critical() {
     kill_all(pid);
     let answer = child.wait_with_output().unwrap();
     assert_eq!(answer.status.code(), Some(3), "{}", text(&answer.stdout));
-    assert!(text(&answer.stdout).contains("could not measure: the browser"), "{}", text(&answer.stdout));
+    assert!(
+        text(&answer.stdout).contains("could not measure: the browser"),
+        "{}",
+        text(&answer.stdout)
+    );
     assert_nothing_left(pid).await;
 }
 
 fn kill_all(owner: u32) {
-    let mark = format!("TMPDIR={}/haetae-browser-{owner}-", std::env::temp_dir().display());
+    let mark = format!(
+        "TMPDIR={}/haetae-browser-{owner}-",
+        std::env::temp_dir().display()
+    );
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
-        let pid = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
-        if environment.windows(mark.len()).any(|window| window == mark.as_bytes())
+        let pid = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+            .and_then(Pid::from_raw);
+        if environment
+            .windows(mark.len())
+            .any(|window| window == mark.as_bytes())
             && let Some(pid) = pid
         {
             let _ = kill_process(pid, Signal::KILL);

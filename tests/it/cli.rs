@@ -69,18 +69,35 @@ async fn the_junit_file_is_read_by_another_parser() {
     let file = folder.path().join("out/haetae.xml");
     let answer = output(
         folder.path(),
-        &["run", "passing", "warning", "failing", "blind", "--junit", file.to_str().unwrap()],
+        &[
+            "run",
+            "passing",
+            "warning",
+            "failing",
+            "blind",
+            "--junit",
+            file.to_str().unwrap(),
+        ],
     );
     assert_eq!(answer.status.code(), Some(2));
     let xml = std::fs::read_to_string(&file).unwrap();
     let document = roxmltree::Document::parse(&xml).unwrap();
-    let suite = document.descendants().find(|node| node.has_tag_name("testsuite")).unwrap();
+    let suite = document
+        .descendants()
+        .find(|node| node.has_tag_name("testsuite"))
+        .unwrap();
     assert_eq!(suite.attribute("tests"), Some("4"));
     assert_eq!(suite.attribute("failures"), Some("1"));
     assert_eq!(suite.attribute("errors"), Some("1"));
-    let failure = document.descendants().find(|node| node.has_tag_name("failure")).unwrap();
+    let failure = document
+        .descendants()
+        .find(|node| node.has_tag_name("failure"))
+        .unwrap();
     let message = failure.attribute("message").unwrap();
-    assert!(message.contains("내려감") && message.contains("<&]]>") && message.contains('🔥'), "{message}");
+    assert!(
+        message.contains("내려감") && message.contains("<&]]>") && message.contains('🔥'),
+        "{message}"
+    );
     let warning = document
         .descendants()
         .find(|node| node.attribute("name") == Some("warning"))
@@ -94,7 +111,10 @@ async fn json_on_stdout_is_json_and_nothing_else_when_asked() {
     let site = Site::start().await;
     let folder = folder(&site);
     let file = folder.path().join("runs.json");
-    let answer = output(folder.path(), &["run", "failing", "--json", file.to_str().unwrap()]);
+    let answer = output(
+        folder.path(),
+        &["run", "failing", "--json", file.to_str().unwrap()],
+    );
     assert_eq!(answer.status.code(), Some(2));
     let json: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
     assert_eq!(json["worst"], "critical");
@@ -111,7 +131,10 @@ async fn variables_are_given_on_the_command_line() {
     folder.write("checks/a.yaml", "every: 1m\ntimeout: 5s\nvars: { base: \"http://127.0.0.1:1\" }\nhttp: { url: \"${vars.base}/shop/login\" }\n");
     assert_eq!(output(folder.path(), &["run"]).status.code(), Some(2));
     let var = format!("base={}", site.shop());
-    assert_eq!(output(folder.path(), &["run", "--var", &var]).status.code(), Some(0));
+    assert_eq!(
+        output(folder.path(), &["run", "--var", &var]).status.code(),
+        Some(0)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,8 +155,14 @@ async fn a_run_asks_only_for_the_secrets_of_what_it_runs() {
     assert_eq!(locked.status.code(), Some(78));
     assert!(text(&locked.stderr).contains("`HAETAE_TEST_NOT_SET` is not set"));
     let all = text(&output(folder.path(), &["validate"]).stderr);
-    assert!(all.contains("HAETAE_TEST_NOT_SET`") && all.contains("HAETAE_TEST_NOT_SET_EITHER"), "{all}");
-    assert_eq!(output(folder.path(), &["validate", "--no-secrets"]).status.code(), Some(0));
+    assert!(
+        all.contains("HAETAE_TEST_NOT_SET`") && all.contains("HAETAE_TEST_NOT_SET_EITHER"),
+        "{all}"
+    );
+    assert_eq!(
+        output(folder.path(), &["validate", "--no-secrets"]).status.code(),
+        Some(0)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,8 +174,14 @@ async fn sigterm_in_the_middle_leaves_a_report_of_what_ran() {
     let address = hung.local_addr().unwrap();
     folder
         .write("haetae.yaml", "defaults: { every: 1m, timeout: 30s }\n")
-        .write("checks/fine.yaml", &format!("http: {{ url: {}/shop/login }}\n", site.shop()))
-        .write("checks/hung.yaml", &format!("http: {{ url: \"http://{address}/\" }}\n"));
+        .write(
+            "checks/fine.yaml",
+            &format!("http: {{ url: {}/shop/login }}\n", site.shop()),
+        )
+        .write(
+            "checks/hung.yaml",
+            &format!("http: {{ url: \"http://{address}/\" }}\n"),
+        );
     let report = folder.path().join("r.xml");
     let mut child = crate::support::program(folder.path())
         .args(["run", "--junit", report.to_str().unwrap()])
@@ -180,6 +215,10 @@ fn schemas_are_json_and_refuse_unknown_keys() {
         let answer = output(folder.path(), &["schema", which]);
         let schema: serde_json::Value = serde_json::from_slice(&answer.stdout).unwrap();
         let definitions = schema["$defs"].as_object().unwrap();
-        assert!(definitions.values().all(|definition| definition["additionalProperties"] == false));
+        assert!(
+            definitions
+                .values()
+                .all(|definition| definition["additionalProperties"] == false)
+        );
     }
 }

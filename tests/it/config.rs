@@ -6,8 +6,13 @@ use std::path::{Path, PathBuf};
 use crate::support::{Folder, output, text};
 
 fn fixtures(folder: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config").join(folder);
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/config")
+        .join(folder);
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.sort();
     assert!(!files.is_empty());
     files
@@ -78,8 +83,12 @@ fn five_broken_files_are_told_in_one_go() {
     let json = output(folder.path(), &["validate", "--json"]);
     let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(json["sound"], false);
-    let files: std::collections::BTreeSet<&str> =
-        json["problems"].as_array().unwrap().iter().filter_map(|problem| problem["file"].as_str()).collect();
+    let files: std::collections::BTreeSet<&str> = json["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|problem| problem["file"].as_str())
+        .collect();
     assert_eq!(files.len(), 5);
 }
 
@@ -90,6 +99,12 @@ fn a_check_nobody_would_hear_of_is_refused() {
         .write("checks/a.yaml", "every: 30s\ntimeout: 3s\nhttp: { url: https://a.example/ }\n")
         .write("alerts/a.yaml", "channels: { c: { dooray: { webhook: \"http://127.0.0.1:1/services/x/y\" } } }\nroutes: [{ name: w, match: { level: warning }, to: [c] }]\n");
     let said = folder.problems();
-    assert!(said.contains("nobody would hear of the level critical of `a`"), "{said}");
-    assert!(!said.contains("level unknown"), "unknown goes where warnings go: {said}");
+    assert!(
+        said.contains("nobody would hear of the level critical of `a`"),
+        "{said}"
+    );
+    assert!(
+        !said.contains("level unknown"),
+        "unknown goes where warnings go: {said}"
+    );
 }

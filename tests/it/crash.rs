@@ -50,7 +50,10 @@ async fn killed_between_any_two_steps_the_incident_is_told_and_at_most_once_more
         if texts.iter().any(|text| text.contains("RESOLVED")) {
             break texts;
         }
-        assert!(tokio::time::Instant::now() < until, "the end was never told: {texts:?}");
+        assert!(
+            tokio::time::Instant::now() < until,
+            "the end was never told: {texts:?}"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
     served.kill();
@@ -74,7 +77,9 @@ async fn a_message_that_was_under_way_at_the_crash_comes_again_under_the_same_ke
     let served = Killed::start(&folder);
     site.wait_for_messages("slack", 2).await;
     served.kill();
-    let store = haetae::store::SqliteStore::open(&folder.path().join("data/haetae.db")).await.unwrap();
+    let store = haetae::store::SqliteStore::open(&folder.path().join("data/haetae.db"))
+        .await
+        .unwrap();
     let rows = haetae::store::Store::deliveries(&store, None, 10).await.unwrap();
     assert_eq!(rows.len(), 1, "one delivery, sent again: {rows:?}");
     assert_eq!(site.inbox("slack").await.len(), 2);

@@ -1,6 +1,8 @@
 //! haetae as its users meet it: real sockets, real TLS, real SQLite, real Chromium. Only the
 //! far ends that need the internet are played, by the demo.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod alerts;
 mod browser;
 mod cli;

@@ -4,12 +4,17 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::support::{DOORAY_TOKEN, Folder, PATIENCE, SHOP_PASSWORD, SLACK_TOKEN, Site, output, program, text};
+use crate::support::{
+    DOORAY_TOKEN, Folder, PATIENCE, SHOP_PASSWORD, SLACK_TOKEN, Site, output, program, text,
+};
 
 const TYPED: &str = "not-the-right-password-7731";
 
 fn needles() -> Vec<String> {
-    let mut all: Vec<String> = [SLACK_TOKEN, DOORAY_TOKEN, TYPED].iter().map(ToString::to_string).collect();
+    let mut all: Vec<String> = [SLACK_TOKEN, DOORAY_TOKEN, TYPED]
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     let encode = |text: &str| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, text);
     all.extend([SLACK_TOKEN, DOORAY_TOKEN, TYPED].iter().map(|text| encode(text)));
     all
@@ -18,7 +23,9 @@ fn needles() -> Vec<String> {
 fn assert_clean(what: &str, content: &[u8]) {
     for needle in needles() {
         assert!(
-            !content.windows(needle.len()).any(|window| window == needle.as_bytes()),
+            !content
+                .windows(needle.len())
+                .any(|window| window == needle.as_bytes()),
             "{what} holds the secret {needle}"
         );
     }
@@ -29,12 +36,19 @@ fn assert_clean_folder(folder: &Path) {
         if entry.path().is_dir() {
             assert_clean_folder(&entry.path());
         } else {
-            assert_clean(&entry.path().display().to_string(), &std::fs::read(entry.path()).unwrap());
+            assert_clean(
+                &entry.path().display().to_string(),
+                &std::fs::read(entry.path()).unwrap(),
+            );
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[allow(
+    clippy::too_many_lines,
+    reason = "one story: everything that could leak, looked at once"
+)]
 async fn no_secret_shows_up_anywhere_with_every_receiver_refusing() {
     let site = Site::start().await;
     let folder = Folder::new();
@@ -42,7 +56,10 @@ async fn no_secret_shows_up_anywhere_with_every_receiver_refusing() {
     folder
         .write("typed.txt", TYPED)
         .write("slack.txt", &format!("{shop}/slack/services/T1/B1/{SLACK_TOKEN}"))
-        .write("dooray.txt", &format!("{shop}/dooray/services/1/2/{DOORAY_TOKEN}"))
+        .write(
+            "dooray.txt",
+            &format!("{shop}/dooray/services/1/2/{DOORAY_TOKEN}"),
+        )
         .write(
             "alerts/a.yaml",
             "channels:
@@ -101,7 +118,11 @@ expect: {{ body: {{ contains: \"${{file:typed.txt}} is welcome\" }} }}
     };
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let get = async |path: &str| {
-        let answer = client.get(format!("http://{address}{path}")).send().await.unwrap();
+        let answer = client
+            .get(format!("http://{address}{path}"))
+            .send()
+            .await
+            .unwrap();
         (answer.status(), answer.text().await.unwrap())
     };
     let until = tokio::time::Instant::now() + PATIENCE;
@@ -114,10 +135,19 @@ expect: {{ body: {{ contains: \"${{file:typed.txt}} is welcome\" }} }}
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     };
     let incidents: serde_json::Value = serde_json::from_str(&incidents).unwrap();
-    let mut paths: Vec<String> = ["/", "/metrics", "/checks/login", "/checks/api", "/api/v1/checks", "/api/v1/deliveries", "/api/v1/results?check=login", "/api/v1/results?check=api"]
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let mut paths: Vec<String> = [
+        "/",
+        "/metrics",
+        "/checks/login",
+        "/checks/api",
+        "/api/v1/checks",
+        "/api/v1/deliveries",
+        "/api/v1/results?check=login",
+        "/api/v1/results?check=api",
+    ]
+    .iter()
+    .map(ToString::to_string)
+    .collect();
     for incident in incidents["incidents"].as_array().unwrap() {
         let id = incident["id"].as_str().unwrap();
         paths.push(format!("/incidents/{id}"));
@@ -133,7 +163,12 @@ expect: {{ body: {{ contains: \"${{file:typed.txt}} is welcome\" }} }}
     assert!(child.wait().unwrap().success());
     assert_clean("the log", &std::fs::read(folder.path().join("log.txt")).unwrap());
     assert_clean_folder(&folder.path().join("data"));
-    for message in site.inbox("slack").await.iter().chain(&site.inbox("dooray").await) {
+    for message in site
+        .inbox("slack")
+        .await
+        .iter()
+        .chain(&site.inbox("dooray").await)
+    {
         assert_clean("a message", message.to_string().as_bytes());
     }
 
@@ -142,14 +177,30 @@ expect: {{ body: {{ contains: \"${{file:typed.txt}} is welcome\" }} }}
     let (xml, json) = (report.join("r.xml"), report.join("r.json"));
     let ran = output(
         folder.path(),
-        &["--log", "trace", "run", "--artifacts", report.to_str().unwrap(), "--junit", xml.to_str().unwrap(), "--json", json.to_str().unwrap()],
+        &[
+            "--log",
+            "trace",
+            "run",
+            "--artifacts",
+            report.to_str().unwrap(),
+            "--junit",
+            xml.to_str().unwrap(),
+            "--json",
+            json.to_str().unwrap(),
+        ],
     );
     assert_eq!(ran.status.code(), Some(2), "{}", text(&ran.stdout));
     assert!(text(&ran.stdout).contains("•••"), "{}", text(&ran.stdout));
     assert_clean("stdout", &ran.stdout);
     assert_clean("stderr", &ran.stderr);
     assert_clean_folder(&report);
-    for args in [&["show", "login"][..], &["show", "api"], &["validate"], &["validate", "--json", "--routes"], &["list", "--json"]] {
+    for args in [
+        &["show", "login"][..],
+        &["show", "api"],
+        &["validate"],
+        &["validate", "--json", "--routes"],
+        &["list", "--json"],
+    ] {
         let answer = output(folder.path(), args);
         assert_clean(&args.join(" "), &[answer.stdout, answer.stderr].concat());
     }
@@ -167,7 +218,16 @@ fn a_literal_secret_is_refused_without_being_shown() {
     let answer = output(folder.path(), &["validate"]);
     assert_eq!(answer.status.code(), Some(78));
     let said = text(&answer.stderr);
-    assert!(said.contains("checks/a.yaml:3:") && said.contains("a password must not stand in the file"), "{said}");
-    assert!(said.contains("alerts/a.yaml:2:") && said.contains("${env:NAME}"), "{said}");
-    assert!(!said.contains(SHOP_PASSWORD) && !said.contains("abcdef123456"), "{said}");
+    assert!(
+        said.contains("checks/a.yaml:3:") && said.contains("a password must not stand in the file"),
+        "{said}"
+    );
+    assert!(
+        said.contains("alerts/a.yaml:2:") && said.contains("${env:NAME}"),
+        "{said}"
+    );
+    assert!(
+        !said.contains(SHOP_PASSWORD) && !said.contains("abcdef123456"),
+        "{said}"
+    );
 }

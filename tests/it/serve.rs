@@ -15,7 +15,9 @@ async fn a_broken_edit_changes_nothing_and_is_shown_and_a_mended_one_is_taken() 
     folder.write("checks/a.yaml", &check("A"));
     let running = Running::start(&folder).await;
     running
-        .wait("/api/v1/checks/a", "a run", |check| check["status"]["runs"].as_u64() > Some(0))
+        .wait("/api/v1/checks/a", "a run", |check| {
+            check["status"]["runs"].as_u64() > Some(0)
+        })
         .await;
     folder.write("checks/a.yaml", "name: A\nevry: 1s\n");
     let until = tokio::time::Instant::now() + crate::support::PATIENCE;
@@ -24,16 +26,25 @@ async fn a_broken_edit_changes_nothing_and_is_shown_and_a_mended_one_is_taken() 
         if page.contains("unknown key `evry`") && page.contains("checks/a.yaml:2:1") {
             break;
         }
-        assert!(tokio::time::Instant::now() < until, "the broken edit is not shown");
+        assert!(
+            tokio::time::Instant::now() < until,
+            "the broken edit is not shown"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let runs = running.json("/api/v1/checks/a").await["status"]["runs"].as_u64();
     running
-        .wait("/api/v1/checks/a", "runs to go on", |check| check["status"]["runs"].as_u64() > runs)
+        .wait("/api/v1/checks/a", "runs to go on", |check| {
+            check["status"]["runs"].as_u64() > runs
+        })
         .await;
-    folder.write("checks/a.yaml", &check("A")).write("checks/new.yaml", &check("New"));
+    folder
+        .write("checks/a.yaml", &check("A"))
+        .write("checks/new.yaml", &check("New"));
     running
-        .wait("/api/v1/checks", "the new check", |answer| answer["checks"].as_array().unwrap().len() == 2)
+        .wait("/api/v1/checks", "the new check", |answer| {
+            answer["checks"].as_array().unwrap().len() == 2
+        })
         .await;
     let (_, page) = running.get("/").await;
     assert!(!page.contains("evry"));
@@ -45,15 +56,20 @@ async fn a_reload_tells_nobody_anything_and_a_check_taken_out_is_closed_in_silen
     let site = Site::start().await;
     let folder = Folder::new();
     folder.with_alerts(&site).with_partner(&site);
-    folder.write("checks/steady.yaml", &format!("{STEADY}http: {{ url: {}/shop/login }}\n", site.shop()));
+    folder.write(
+        "checks/steady.yaml",
+        &format!("{STEADY}http: {{ url: {}/shop/login }}\n", site.shop()),
+    );
     site.control("partner=dead").await;
     let running = Running::start(&folder).await;
     site.wait_for_messages("slack", 1).await;
     std::fs::remove_file(folder.path().join("checks/partners/payment.yaml")).unwrap();
     running
-        .wait("/api/v1/incidents?state=open", "the incident to be closed", |answer| {
-            answer["incidents"].as_array().unwrap().is_empty()
-        })
+        .wait(
+            "/api/v1/incidents?state=open",
+            "the incident to be closed",
+            |answer| answer["incidents"].as_array().unwrap().is_empty(),
+        )
         .await;
     let all = running.json("/api/v1/incidents").await;
     let id = all["incidents"][0]["id"].as_str().unwrap();
@@ -70,20 +86,36 @@ async fn a_hung_target_delays_no_other_check_and_is_cut_off_at_its_time() {
     let folder = Folder::new();
     folder.with_alerts(&site);
     folder
-        .write("checks/hung.yaml", &format!("every: 300ms\ntimeout: 900ms\nhttp: {{ url: {}/health }}\n", site.partner()))
-        .write("checks/fine.yaml", &format!("{STEADY}http: {{ url: {}/shop/login }}\n", site.shop()));
+        .write(
+            "checks/hung.yaml",
+            &format!(
+                "every: 300ms\ntimeout: 900ms\nhttp: {{ url: {}/health }}\n",
+                site.partner()
+            ),
+        )
+        .write(
+            "checks/fine.yaml",
+            &format!("{STEADY}http: {{ url: {}/shop/login }}\n", site.shop()),
+        );
     site.control("partner=hang").await;
     let running = Running::start(&folder).await;
     let hung = running
-        .wait("/api/v1/checks/hung", "the hung run to end", |check| check["status"]["last_level"] == "critical")
+        .wait("/api/v1/checks/hung", "the hung run to end", |check| {
+            check["status"]["last_level"] == "critical"
+        })
         .await;
     let headline = hung["status"]["headline"].as_str().unwrap();
-    assert!(headline.contains("did not answer within 900ms (connected, no response yet)"), "{headline}");
+    assert!(
+        headline.contains("did not answer within 900ms (connected, no response yet)"),
+        "{headline}"
+    );
     let took = hung["status"]["last_took_ms"].as_u64().unwrap();
     assert!((900..2_000).contains(&took), "{took}");
     // Due three times while it ran: not doubled, but recorded.
     running
-        .wait("/api/v1/checks/hung", "late runs", |check| check["status"]["late"].as_u64() > Some(1))
+        .wait("/api/v1/checks/hung", "late runs", |check| {
+            check["status"]["late"].as_u64() > Some(1)
+        })
         .await;
     let fine = running.json("/api/v1/checks/fine").await;
     assert!(fine["status"]["runs"].as_u64() > Some(3), "{fine:#}");
@@ -102,7 +134,11 @@ async fn pages_api_and_metrics_answer() {
     let open = running.json("/api/v1/incidents?state=open").await;
     let id = open["incidents"][0]["id"].as_str().unwrap().to_owned();
     let (_, page) = running.get("/").await;
-    assert!(page.contains("1 open incident") && page.contains("connection refused") && page.contains("told: oncall"));
+    assert!(
+        page.contains("1 open incident")
+            && page.contains("connection refused")
+            && page.contains("told: oncall")
+    );
     let (_, page) = running.get(&format!("/incidents/{id}")).await;
     assert!(page.contains("opened: ok → critical") && page.contains("oncall"));
     let (_, page) = running.get("/checks/partners/payment").await;
@@ -134,14 +170,21 @@ async fn two_servers_on_one_store_are_refused() {
     let running = Running::start(&folder).await;
     let second = output(folder.path(), &["serve", "--listen", "127.0.0.1:0"]);
     assert_eq!(second.status.code(), Some(70));
-    assert!(text(&second.stderr).contains("another haetae serves from"), "{}", text(&second.stderr));
+    assert!(
+        text(&second.stderr).contains("another haetae serves from"),
+        "{}",
+        text(&second.stderr)
+    );
     running.stop().await;
 }
 
 #[test]
 fn an_address_that_others_can_reach_needs_a_word() {
     let folder = Folder::new();
-    folder.write("checks/a.yaml", "every: 1m\ntimeout: 1s\ntcp: { address: \"127.0.0.1:9\" }\n");
+    folder.write(
+        "checks/a.yaml",
+        "every: 1m\ntimeout: 1s\ntcp: { address: \"127.0.0.1:9\" }\n",
+    );
     let refused = output(folder.path(), &["serve", "--listen", "0.0.0.0:0"]);
     assert_eq!(refused.status.code(), Some(64));
     assert!(text(&refused.stderr).contains("--insecure"));

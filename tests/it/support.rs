@@ -63,7 +63,11 @@ impl Site {
         let value: Value = value.parse::<i64>().map_or_else(|_| value.into(), Value::from);
         let body = serde_json::json!({ key: value });
         let answer = self.client.post(url).json(&body).send().await.unwrap();
-        assert!(answer.status().is_success(), "{knob}: {}", answer.text().await.unwrap());
+        assert!(
+            answer.status().is_success(),
+            "{knob}: {}",
+            answer.text().await.unwrap()
+        );
     }
 
     /// Every message of a service, the oldest first.
@@ -85,8 +89,13 @@ impl Site {
                 "{service} has {} of {count} messages: {messages:#?}",
                 messages.len()
             );
-            let after = messages.last().map_or(0, |message| message["id"].as_i64().unwrap());
-            let url = format!("{}/inbox.json?service={service}&after={after}&wait_ms=1000", self.shop());
+            let after = messages
+                .last()
+                .map_or(0, |message| message["id"].as_i64().unwrap());
+            let url = format!(
+                "{}/inbox.json?service={service}&after={after}&wait_ms=1000",
+                self.shop()
+            );
             let _ = self.client.get(url).send().await;
         }
     }
@@ -214,12 +223,19 @@ impl Running {
 
     pub async fn stop(self) {
         let _ = self.stop.send(());
-        tokio::time::timeout(PATIENCE, self.task).await.expect("the shutdown hangs").unwrap();
+        tokio::time::timeout(PATIENCE, self.task)
+            .await
+            .expect("the shutdown hangs")
+            .unwrap();
     }
 
     pub async fn get(&self, path: &str) -> (u16, String) {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let answer = client.get(format!("http://{}{path}", self.address)).send().await.unwrap();
+        let answer = client
+            .get(format!("http://{}{path}", self.address))
+            .send()
+            .await
+            .unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
@@ -237,7 +253,10 @@ impl Running {
             if holds(&answer) {
                 return answer;
             }
-            assert!(tokio::time::Instant::now() < until, "{what} did not come: {answer:#}");
+            assert!(
+                tokio::time::Instant::now() < until,
+                "{what} did not come: {answer:#}"
+            );
             tokio::time::sleep(Duration::from_millis(30)).await;
         }
     }
@@ -246,7 +265,11 @@ impl Running {
 /// The program itself, in a folder.
 pub fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_haetae"));
-    command.arg("-C").arg(folder).env("NO_COLOR", "1").stdin(Stdio::null());
+    command
+        .arg("-C")
+        .arg(folder)
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null());
     command
 }
 
@@ -265,7 +288,10 @@ pub fn browser_processes_of(pid: u32) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
-        if environment.windows(mark.len()).any(|window| window == mark.as_bytes()) {
+        if environment
+            .windows(mark.len())
+            .any(|window| window == mark.as_bytes())
+        {
             found.push(std::fs::read_to_string(entry.path().join("comm")).unwrap_or_default());
         }
     }
@@ -279,6 +305,9 @@ pub fn browser_folders_of(pid: u32) -> Vec<PathBuf> {
         .unwrap()
         .flatten()
         .map(|entry| entry.path())
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix)))
+        .filter(|path| {
+            path.file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with(&prefix))
+        })
         .collect()
 }

@@ -16,7 +16,11 @@ fn mail_server() -> SocketAddr {
                 let mut line = String::new();
                 let mut reader = BufReader::new(stream.try_clone().unwrap());
                 while reader.read_line(&mut line).is_ok_and(|count| count > 0) {
-                    let answer: &[u8] = if line.starts_with("EHLO") { b"250 hello\r\n" } else { b"221 bye\r\n" };
+                    let answer: &[u8] = if line.starts_with("EHLO") {
+                        b"250 hello\r\n"
+                    } else {
+                        b"221 bye\r\n"
+                    };
                     let _ = stream.write_all(answer);
                     line.clear();
                 }
@@ -30,14 +34,23 @@ fn check(lines: &str) -> (Option<i32>, String) {
     let folder = Folder::new();
     folder.write("checks/a.yaml", &format!("every: 1m\ntimeout: 800ms\n{lines}"));
     let answer = output(folder.path(), &["run"]);
-    (answer.status.code(), format!("{}{}", text(&answer.stdout), text(&answer.stderr)))
+    (
+        answer.status.code(),
+        format!("{}{}", text(&answer.stdout), text(&answer.stderr)),
+    )
 }
 
 #[test]
 fn a_dialogue_goes_turn_by_turn() {
     let address = mail_server();
-    let dialogue = |turns: &str| check(&format!("tcp: {{ address: \"{address}\", dialogue: [{turns}] }}\n"));
-    let (code, said) = dialogue(r#"{ expect: "220" }, { send: "EHLO me\r\n", expect: { matches: "^250 " } }, { send: "QUIT\r\n", expect: "221" }"#);
+    let dialogue = |turns: &str| {
+        check(&format!(
+            "tcp: {{ address: \"{address}\", dialogue: [{turns}] }}\n"
+        ))
+    };
+    let (code, said) = dialogue(
+        r#"{ expect: "220" }, { send: "EHLO me\r\n", expect: { matches: "^250 " } }, { send: "QUIT\r\n", expect: "221" }"#,
+    );
     assert_eq!(code, Some(0), "{said}");
     let (code, said) = dialogue(r#"{ expect: "220" }, { send: "EHLO me\r\n", expect: "354" }"#);
     assert_eq!(code, Some(2), "{said}");
@@ -47,11 +60,18 @@ fn a_dialogue_goes_turn_by_turn() {
 #[test]
 fn an_answer_can_be_expected() {
     let address = mail_server();
-    let (code, said) = check(&format!("tcp: {{ address: \"{address}\" }}\nexpect: {{ contains: ready }}\n"));
+    let (code, said) = check(&format!(
+        "tcp: {{ address: \"{address}\" }}\nexpect: {{ contains: ready }}\n"
+    ));
     assert_eq!(code, Some(0), "{said}");
-    let (code, said) = check(&format!("tcp: {{ address: \"{address}\" }}\nexpect: {{ contains: busy, level: warning }}\n"));
+    let (code, said) = check(&format!(
+        "tcp: {{ address: \"{address}\" }}\nexpect: {{ contains: busy, level: warning }}\n"
+    ));
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("warning: the answer does not contain \"busy\""), "{said}");
+    assert!(
+        said.contains("warning: the answer does not contain \"busy\""),
+        "{said}"
+    );
 }
 
 #[test]

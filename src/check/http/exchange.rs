@@ -85,23 +85,26 @@ impl HttpProbe {
     /// One attempt within its time; `number` counts from 0.
     pub(super) async fn attempt(&self, run: &RunContext, number: u32) -> Result<Received, Fault> {
         let fresh;
-        let kept = match &self.kept {
-            Some(cell) => cell.get_or_try_init(|| async { self.client(run) }).await?,
-            None => {
-                fresh = self.client(run)?;
-                &fresh
-            }
+        let kept = if let Some(cell) = &self.kept {
+            cell.get_or_try_init(|| async { self.client(run) }).await?
+        } else {
+            fresh = self.client(run)?;
+            &fresh
         };
         let began = Instant::now();
         let limit = run.deadline.min(began + self.attempt_timeout);
-        match timeout_at(limit, self.exchange(run, number, kept, began)).await {
-            Ok(result) => result,
-            Err(_) => {
-                let tls_began = kept.tls.lock().unwrap_or_else(PoisonError::into_inner).began.is_some();
-                let limit = format_duration(self.limit_as_set(run, number, limit.duration_since(began)));
-                let what = kept.trace.snapshot().waiting_for(&self.host, tls_began, &limit);
-                Err(Fault::passing(what))
-            }
+        if let Ok(result) = timeout_at(limit, self.exchange(run, number, kept, began)).await {
+            result
+        } else {
+            let tls_began = kept
+                .tls
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .began
+                .is_some();
+            let limit = format_duration(self.limit_as_set(run, number, limit.duration_since(began)));
+            let what = kept.trace.snapshot().waiting_for(&self.host, tls_began, &limit);
+            Err(Fault::passing(what))
         }
     }
 
@@ -175,7 +178,13 @@ impl HttpProbe {
         })
     }
 
-    async fn exchange(&self, run: &RunContext, number: u32, kept: &Kept, began: Instant) -> Result<Received, Fault> {
+    async fn exchange(
+        &self,
+        run: &RunContext,
+        number: u32,
+        kept: &Kept,
+        began: Instant,
+    ) -> Result<Received, Fault> {
         let captured = BTreeMap::new();
         let scope = scope(run, &captured);
         let url = self.filled_url(&scope)?;
@@ -193,7 +202,11 @@ impl HttpProbe {
         received.response_time = began.elapsed();
         received.first_byte_time = headers_came.duration_since(received.phases.connected.unwrap_or(began));
         received.download_time = headers_came.elapsed();
-        received.certificate_expires = kept.tls.lock().unwrap_or_else(PoisonError::into_inner).chain_expires;
+        received.certificate_expires = kept
+            .tls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .chain_expires;
         Ok(received)
     }
 
@@ -207,13 +220,21 @@ impl HttpProbe {
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
             .ok_or_else(|| Fault::ours(format!("`{}` does not make a URL of http or https", self.url)))?;
         for (name, value) in &self.query {
-            let value = value.fill(scope).map_err(|unfilled| Fault::ours(unfilled.to_string()))?;
+            let value = value
+                .fill(scope)
+                .map_err(|unfilled| Fault::ours(unfilled.to_string()))?;
             url.query_pairs_mut().append_pair(name, &value);
         }
         Ok(url)
     }
 
-    fn request(&self, client: &Client, url: Url, number: u32, scope: &RunScope<'_>) -> Result<RequestBuilder, Unfilled> {
+    fn request(
+        &self,
+        client: &Client,
+        url: Url,
+        number: u32,
+        scope: &RunScope<'_>,
+    ) -> Result<RequestBuilder, Unfilled> {
         let mut request = client.request(self.method.clone(), url);
         for (name, value) in &self.headers {
             request = request.header(name, value.fill(scope)?);
@@ -284,7 +305,11 @@ fn decode(body: &[u8], headers: &HeaderMap) -> String {
     let charset = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').find_map(|part| part.trim().strip_prefix("charset=")))
+        .and_then(|value| {
+            value
+                .split(';')
+                .find_map(|part| part.trim().strip_prefix("charset="))
+        })
         .map(|name| name.trim_matches('"'));
     let encoding = charset
         .and_then(|name| encoding_rs::Encoding::for_label(name.as_bytes()))
@@ -305,9 +330,15 @@ fn fault_of(error: reqwest::Error, address: &str) -> Fault {
         return Fault::ours(format!("the request cannot be made: {}", root_cause(&error)));
     }
     if error.is_decode() {
-        return Fault::lasting(format!("the answer of {address} could not be unpacked: {}", root_cause(&error)));
+        return Fault::lasting(format!(
+            "the answer of {address} could not be unpacked: {}",
+            root_cause(&error)
+        ));
     }
-    Fault::passing(format!("the exchange with {address} failed: {}", root_cause(&error)))
+    Fault::passing(format!(
+        "the exchange with {address} failed: {}",
+        root_cause(&error)
+    ))
 }
 
 fn root_cause(error: &dyn StdError) -> String {

@@ -17,10 +17,27 @@ pub static HTTP_EXPECT: Spec = Spec {
     name: "expect",
     example: "expect: { status: 200, json: { $.status: UP } }",
     keys: &[
-        Key::or("status", Shape::OneOrMany(&Shape::Plain), "200..299", "`200`, `200..299` or a list."),
-        Key::new("headers", Shape::Map(&MATCHES), "What holds for the answer's headers."),
-        Key::new("json", Shape::Map(&MATCHES), "JSONPath (RFC 9535) to what holds for its value."),
-        Key::new("body", Shape::Either(&[Shape::Text, Shape::Object(&crate::check::matcher::MATCHER)]), "What holds for the body as text."),
+        Key::or(
+            "status",
+            Shape::OneOrMany(&Shape::Plain),
+            "200..299",
+            "`200`, `200..299` or a list.",
+        ),
+        Key::new(
+            "headers",
+            Shape::Map(&MATCHES),
+            "What holds for the answer's headers.",
+        ),
+        Key::new(
+            "json",
+            Shape::Map(&MATCHES),
+            "JSONPath (RFC 9535) to what holds for its value.",
+        ),
+        Key::new(
+            "body",
+            Shape::Either(&[Shape::Text, Shape::Object(&crate::check::matcher::MATCHER)]),
+            "What holds for the body as text.",
+        ),
         LEVEL_KEY,
     ],
 };
@@ -125,7 +142,12 @@ impl HttpExpect {
 fn read_status(reader: &mut Reader<'_>, node: &Node) -> Option<RangeInclusive<u16>> {
     let text = reader.plain(node)?;
     let (low, high) = text.split_once("..").unwrap_or((&text, &text));
-    let parse = |text: &str| text.trim().parse::<u16>().ok().filter(|code| (100..600).contains(code));
+    let parse = |text: &str| {
+        text.trim()
+            .parse::<u16>()
+            .ok()
+            .filter(|code| (100..600).contains(code))
+    };
     match (parse(low), parse(high)) {
         (Some(low), Some(high)) if low <= high => Some(low..=high),
         _ => {

@@ -174,7 +174,12 @@ impl HttpProbe {
         outcome
     }
 
-    fn expectations(&self, run: &RunContext, received: &Received, outcome: &mut Outcome) -> Result<(), Unfilled> {
+    fn expectations(
+        &self,
+        run: &RunContext,
+        received: &Received,
+        outcome: &mut Outcome,
+    ) -> Result<(), Unfilled> {
         let captured = BTreeMap::new();
         let scope = scope(run, &captured);
         let mut status_is_expected = false;
@@ -186,7 +191,9 @@ impl HttpProbe {
         }
         if !status_is_expected && !(200..300).contains(&received.status.as_u16()) {
             let what = format!("status is {}, expected 200..299", received.status.as_u16());
-            outcome.broken.insert(0, super::expect::broken(Level::Critical, what));
+            outcome
+                .broken
+                .insert(0, super::expect::broken(Level::Critical, what));
         }
         Ok(())
     }

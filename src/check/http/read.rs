@@ -28,16 +28,51 @@ pub static HTTP: Spec = Spec {
         Key::new("json", Shape::Any, "Sent as JSON."),
         Key::new("form", Shape::Map(&Shape::Text), "Sent as a form."),
         Key::new("auth", Shape::Object(&AUTH), "How we identify ourselves."),
-        Key::new("client_certificate", Shape::Object(&CLIENT_CERTIFICATE), "A certificate of ours."),
-        Key::new("ca", Shape::Text, "Certificates (PEM) that are trusted besides the platform's: `${file:ca.pem}`."),
+        Key::new(
+            "client_certificate",
+            Shape::Object(&CLIENT_CERTIFICATE),
+            "A certificate of ours.",
+        ),
+        Key::new(
+            "ca",
+            Shape::Text,
+            "Certificates (PEM) that are trusted besides the platform's: `${file:ca.pem}`.",
+        ),
         Key::or("insecure_tls", Shape::Boolean, "false", "Accept any certificate."),
-        Key::or("follow_redirects", Shape::Integer(0, 10), "10", "How many redirects are followed; 0 takes the first answer."),
+        Key::or(
+            "follow_redirects",
+            Shape::Integer(0, 10),
+            "10",
+            "How many redirects are followed; 0 takes the first answer.",
+        ),
         Key::new("proxy", Shape::Text, "The proxy's URL: http, https or socks5."),
-        Key::new("http_version", Shape::Choice(&["1.1", "2"]), "Force a version; otherwise the server's choice."),
-        Key::new("ip", Shape::Choice(&["4", "6"]), "Use only addresses of this version."),
-        Key::new("resolve_to", Shape::Plain, "Ask this address instead of resolving the name."),
-        Key::or("max_body", Shape::Size, "10MiB", "The largest answer that is read, unpacked."),
-        Key::or("connection", Shape::Choice(&["fresh", "reuse"]), "fresh", "A new connection for each run, as a new visitor has, or a kept one."),
+        Key::new(
+            "http_version",
+            Shape::Choice(&["1.1", "2"]),
+            "Force a version; otherwise the server's choice.",
+        ),
+        Key::new(
+            "ip",
+            Shape::Choice(&["4", "6"]),
+            "Use only addresses of this version.",
+        ),
+        Key::new(
+            "resolve_to",
+            Shape::Plain,
+            "Ask this address instead of resolving the name.",
+        ),
+        Key::or(
+            "max_body",
+            Shape::Size,
+            "10MiB",
+            "The largest answer that is read, unpacked.",
+        ),
+        Key::or(
+            "connection",
+            Shape::Choice(&["fresh", "reuse"]),
+            "fresh",
+            "A new connection for each run, as a new visitor has, or a kept one.",
+        ),
     ],
 };
 
@@ -106,7 +141,9 @@ pub fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<dyn Prob
             .and_then(|node| reader.choice(node, &versions))
             .unwrap_or(Version::Any),
         ip: fields.get("ip").and_then(|node| reader.choice(node, &addresses)),
-        resolve_to: fields.get("resolve_to").and_then(|node| read_address(node, reader)),
+        resolve_to: fields
+            .get("resolve_to")
+            .and_then(|node| read_address(node, reader)),
         max_body: fields
             .get("max_body")
             .and_then(|node| reader.size(node))
@@ -136,8 +173,11 @@ fn read_url(node: &Node, reader: &mut Reader<'_>) -> Option<Text> {
     match Url::parse(&text.constant()?) {
         Ok(url) if !matches!(url.scheme(), "http" | "https") => {
             reader.report(
-                Problem::error(&node.place, format!("`{}:` is not a scheme for http checks", url.scheme()))
-                    .hint("write `https://…` or `http://…`"),
+                Problem::error(
+                    &node.place,
+                    format!("`{}:` is not a scheme for http checks", url.scheme()),
+                )
+                .hint("write `https://…` or `http://…`"),
             );
             None
         }
@@ -201,13 +241,24 @@ fn read_texts(node: Option<&Node>, reader: &mut Reader<'_>) -> Vec<(String, Text
 /// Whether a field's name says that its value is a secret.
 pub(crate) fn is_secret_name(name: &str) -> bool {
     let lower = name.to_lowercase();
-    ["password", "passwd", "secret", "token", "api_key", "apikey", "비밀번호"]
-        .iter()
-        .any(|word| lower.contains(word))
+    [
+        "password",
+        "passwd",
+        "secret",
+        "token",
+        "api_key",
+        "apikey",
+        "비밀번호",
+    ]
+    .iter()
+    .any(|word| lower.contains(word))
 }
 
 fn read_body(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Body {
-    let given: Vec<&Node> = ["body", "json", "form"].iter().filter_map(|key| fields.get(key)).collect();
+    let given: Vec<&Node> = ["body", "json", "form"]
+        .iter()
+        .filter_map(|key| fields.get(key))
+        .collect();
     if given.len() > 1 {
         reader.error(given[1], "use only one of `body`, `json` and `form`");
     }
@@ -283,7 +334,10 @@ fn read_identity(node: &Node, reader: &mut Reader<'_>) -> Option<Identity> {
     let fields = Fields::open(node, &CLIENT_CERTIFICATE, reader)?;
     let key = fields.get("key")?;
     reader.refuse_literal_secret(key, "a private key");
-    let chain = fields.get("certificate").and_then(|node| reader.text(node))?.constant()?;
+    let chain = fields
+        .get("certificate")
+        .and_then(|node| reader.text(node))?
+        .constant()?;
     let key = reader.text(key)?.constant()?;
     if chain.is_empty() || key.is_empty() {
         return None;
@@ -299,11 +353,10 @@ fn read_identity(node: &Node, reader: &mut Reader<'_>) -> Option<Identity> {
 
 fn read_address(node: &Node, reader: &mut Reader<'_>) -> Option<std::net::IpAddr> {
     let text = reader.plain(node)?;
-    match text.parse() {
-        Ok(address) => Some(address),
-        Err(_) => {
-            reader.error(node, format!("`{text}` is not an IP address"));
-            None
-        }
+    if let Ok(address) = text.parse() {
+        Some(address)
+    } else {
+        reader.error(node, format!("`{text}` is not an IP address"));
+        None
     }
 }

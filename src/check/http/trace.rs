@@ -125,7 +125,11 @@ impl Resolve for CheckedResolver {
     }
 }
 
-pub(super) fn keep_version(addresses: Vec<IpAddr>, ip: Option<IpVersion>, name: &str) -> Result<Vec<IpAddr>, Fault> {
+pub(super) fn keep_version(
+    addresses: Vec<IpAddr>,
+    ip: Option<IpVersion>,
+    name: &str,
+) -> Result<Vec<IpAddr>, Fault> {
     let kept: Vec<IpAddr> = addresses
         .into_iter()
         .filter(|address| match ip {
@@ -135,7 +139,9 @@ pub(super) fn keep_version(addresses: Vec<IpAddr>, ip: Option<IpVersion>, name: 
         })
         .collect();
     if kept.is_empty() {
-        return Err(Fault::lasting(format!("the name {name} has no address of the wanted version")));
+        return Err(Fault::lasting(format!(
+            "the name {name} has no address of the wanted version"
+        )));
     }
     Ok(kept)
 }

@@ -48,7 +48,10 @@ impl Dns {
             .resolver
             .as_ref()
             .map_err(|why| Fault::ours(format!("this machine's DNS settings cannot be used: {why}")))?;
-        let answer = resolver.lookup_ip(name).await.map_err(|error| fault(name, &error))?;
+        let answer = resolver
+            .lookup_ip(name)
+            .await
+            .map_err(|error| fault(name, &error))?;
         let addresses: Vec<IpAddr> = answer.iter().collect();
         if addresses.is_empty() {
             return Err(no_such_name(name));
@@ -64,9 +67,9 @@ fn no_such_name(name: &str) -> Fault {
 fn fault(name: &str, error: &NetError) -> Fault {
     match error {
         NetError::Dns(DnsError::NoRecordsFound(_)) => no_such_name(name),
-        NetError::Dns(DnsError::ResponseCode(code)) => {
-            Fault::passing(format!("the name {name} does not resolve: the DNS server answers {code}"))
-        }
+        NetError::Dns(DnsError::ResponseCode(code)) => Fault::passing(format!(
+            "the name {name} does not resolve: the DNS server answers {code}"
+        )),
         NetError::Proto(_) => Fault::lasting(format!("`{name}` is not a name that can be resolved")),
         other => Fault::ours(format!("no DNS server could be asked for {name}: {other}")),
     }

@@ -94,9 +94,9 @@ impl Fault {
             Kind::ConnectionAborted | Kind::BrokenPipe | Kind::NotConnected => {
                 Self::passing(format!("{address} closed the connection"))
             }
-            Kind::UnexpectedEof => {
-                Self::passing(format!("{address} closed the connection in the middle of its answer"))
-            }
+            Kind::UnexpectedEof => Self::passing(format!(
+                "{address} closed the connection in the middle of its answer"
+            )),
             Kind::TimedOut => Self::passing(format!("the connection to {address} timed out")),
             Kind::HostUnreachable => Self::passing(format!("no route to {address}")),
             Kind::NetworkUnreachable | Kind::NetworkDown | Kind::AddrNotAvailable => {
@@ -125,7 +125,8 @@ impl Fault {
                     presented.join(", ")
                 ),
                 Cert::UnknownIssuer => {
-                    "the certificate's issuer is not trusted (self-signed, or an intermediate is missing)".to_owned()
+                    "the certificate's issuer is not trusted (self-signed, or an intermediate is missing)"
+                        .to_owned()
                 }
                 Cert::Revoked => "the certificate has been revoked".to_owned(),
                 other => format!("the certificate is not valid: {other}"),

@@ -34,13 +34,18 @@ impl FromStr for Network {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a network: write for example `169.254.0.0/16` or `fe80::/10`");
+        let wrong =
+            || format!("`{text}` is not a network: write for example `169.254.0.0/16` or `fe80::/10`");
         let (base, bits) = text.split_once('/').unwrap_or((text, ""));
         let base: IpAddr = base.parse().map_err(|_| wrong())?;
         let widest = if base.is_ipv4() { 32 } else { 128 };
         let bits = match bits {
             "" => widest,
-            bits => bits.parse().ok().filter(|bits| *bits <= widest).ok_or_else(wrong)?,
+            bits => bits
+                .parse()
+                .ok()
+                .filter(|bits| *bits <= widest)
+                .ok_or_else(wrong)?,
         };
         Ok(Self { base, bits })
     }
@@ -87,7 +92,9 @@ impl TargetPolicy {
         let address = address.to_canonical();
         let local = is_loopback(address);
         if local && self.is_own_port(port) {
-            return Some(format!("{address} port {port} is haetae's own and must not be checked"));
+            return Some(format!(
+                "{address} port {port} is haetae's own and must not be checked"
+            ));
         }
         if self.allow.iter().any(|network| network.contains(address)) {
             return None;

@@ -108,7 +108,11 @@ impl TlsSettings {
     /// # Errors
     /// When the platform's roots or the client certificate cannot be used.
     pub fn client_config(&self, roots: &TlsRoots, record: &TlsRecord) -> Result<ClientConfig, String> {
-        let inner = if self.insecure { None } else { Some(self.verifier(roots)?) };
+        let inner = if self.insecure {
+            None
+        } else {
+            Some(self.verifier(roots)?)
+        };
         let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?

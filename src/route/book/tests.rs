@@ -199,7 +199,7 @@ fn matchers_take_all_tags_and_any_of_the_rest() {
 #[test]
 fn an_open_incident_is_told_again_after_repeat_every() {
     let mut routes = usual_routes();
-    routes[0].repeat_every = Some(Duration::from_secs(3_600));
+    routes[0].repeat_every = Some(Duration::from_hours(1));
     let mut book = Book::default();
     let check = check("a", &[]);
     let transition = Transition {
@@ -216,10 +216,13 @@ fn an_open_incident_is_told_again_after_repeat_every() {
     book.commit(&telling, &check, &routes);
     let due = book.next_reminder().unwrap();
     assert_eq!(due, Timestamp::from_unix_ms(3_601_000));
-    assert!(book.due_reminders(due - Duration::from_secs(1), |_| Some(&check)).is_empty());
+    assert!(
+        book.due_reminders(due - Duration::from_secs(1), |_| Some(&check))
+            .is_empty()
+    );
     let reminders = book.due_reminders(due, |_| Some(&check));
     assert_eq!(reminders.len(), 1);
     assert_eq!(reminders[0].owed[0].notice.change, None);
     book.commit(&reminders[0], &check, &routes);
-    assert_eq!(book.next_reminder(), Some(due + Duration::from_secs(3_600)));
+    assert_eq!(book.next_reminder(), Some(due + Duration::from_hours(1)));
 }

@@ -1,0 +1,45 @@
+# Two commands for newcomers: `make run` and `make test`. Both install what is missing.
+.DEFAULT_GOAL := help
+.PHONY: help run test build release bench deps fmt lint docs deny validate
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+run: deps ## build, then start the demo and a server on this folder's checks/ and alerts/
+	cargo build
+	@scripts/run-demo.sh target/debug/haetae
+
+test: deps ## every test, the browser ones included, in real headless Chromium
+	@if cargo nextest --version >/dev/null 2>&1; then \
+		cargo nextest run; \
+	else \
+		cargo test; \
+	fi
+
+build: ## the debug build
+	cargo build
+
+release: ## the program to install: target/release/haetae
+	cargo build --release
+
+bench: ## haetae beside a bare HTTP client loop, about a minute
+	cargo bench --bench schedule
+
+deps: ## Chromium, ChromeDriver and a C compiler by package name, only if absent
+	@scripts/install-deps.sh
+
+fmt: ## format
+	cargo fmt --all
+
+lint: ## what CI asks
+	cargo fmt --all --check
+	cargo clippy --all-targets -- -D warnings
+
+docs: ## the code's documentation
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --lib
+
+deny: ## licences, bans, sources; advisories where their database can be reached
+	@scripts/deny.sh
+
+validate: ## the configuration that ships here
+	cargo run --quiet -- validate --routes
