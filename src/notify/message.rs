@@ -21,13 +21,25 @@ pub struct Paragraph {
     pub level: Level,
 }
 
-/// The paragraphs of a message, in its order.
+/// The paragraphs of a message, in its order. A single one leaves out what [`summary`] says
+/// above it already.
 #[must_use]
 pub fn paragraphs(message: &Message) -> Vec<Paragraph> {
+    let is_single = message.notices.len() == 1;
     message
         .notices
         .iter()
-        .map(|notice| paragraph(notice, message.public_url.as_deref()))
+        .map(|notice| {
+            let mut paragraph = paragraph(notice, message.public_url.as_deref());
+            if is_single {
+                paragraph.headline = notice.check.to_string();
+                paragraph.facts.retain(|(name, _)| *name != "check");
+                if notice.level != Level::Ok && !notice.reasons.is_empty() {
+                    paragraph.reasons.remove(0);
+                }
+            }
+            paragraph
+        })
         .collect()
 }
 
@@ -37,7 +49,7 @@ pub fn summary(message: &Message) -> String {
     if let [only] = message.notices.as_slice() {
         let headline = headline(only);
         return match only.reasons.first().filter(|_| only.level != Level::Ok) {
-            Some(reason) => format!("{headline}: {}", cut(reason, 200)),
+            Some(reason) => format!("{headline}: {}", cut(reason, LONGEST_REASON)),
             None => headline,
         };
     }
