@@ -191,6 +191,7 @@ pub struct RunRecord {
     /// When it started.
     pub started: Timestamp,
     /// How long it took.
+    #[serde(rename = "took_ms", with = "super::time::as_ms")]
     pub took: Duration,
     /// What was seen.
     pub outcome: Outcome,

@@ -4,12 +4,43 @@ use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A moment on the wall clock, in microseconds since 1970-01-01T00:00:00Z.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+///
+/// In JSON it is RFC 3339 in UTC with all its digits: `"2026-11-23T19:49:00.123456Z"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.to_jiff().strftime("%Y-%m-%dT%H:%M:%S%.6fZ"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        let moment: jiff::Timestamp = text.parse().map_err(serde::de::Error::custom)?;
+        Ok(Self(moment.as_microsecond()))
+    }
+}
+
+/// Durations in JSON as milliseconds, with fractions; for fields whose name ends in `_ms`.
+pub(crate) mod as_ms {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(span.as_secs_f64() * 1_000.0)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let ms = f64::deserialize(deserializer)?;
+        Duration::try_from_secs_f64(ms / 1_000.0).map_err(serde::de::Error::custom)
+    }
+}
 
 impl Timestamp {
     /// From microseconds since the Unix epoch.
@@ -201,6 +232,14 @@ mod tests {
         ] {
             assert_eq!(parse_duration(text), Ok(Duration::from_millis(ms)), "{text}");
         }
+    }
+
+    #[test]
+    fn moments_are_read_back_from_json_to_the_microsecond() {
+        let moment = Timestamp::from_unix_us(1_795_470_946_571_434);
+        let json = serde_json::to_string(&moment).unwrap();
+        assert_eq!(json, "\"2026-11-23T21:55:46.571434Z\"");
+        assert_eq!(serde_json::from_str::<Timestamp>(&json).unwrap(), moment);
     }
 
     #[test]
