@@ -6,7 +6,10 @@
 mod actions;
 mod driver;
 mod evidence;
+mod expect;
+mod find;
 mod journey;
+mod keys;
 mod leftovers;
 mod locator;
 mod pool;
@@ -17,7 +20,8 @@ mod steps;
 
 pub use driver::{DriverCommand, find_browser};
 pub use journey::Journey;
+pub use keys::{BROWSER, PAGE_EXPECT, STEPS};
 pub use leftovers::clean_leftovers;
 pub use pool::{BrowserSettings, Browsers};
-pub use read::{BROWSER, PAGE_EXPECT, STEPS, read_scenario};
+pub use read::read_scenario;
 pub use scenario::{Ended, Scenario, Surroundings};

@@ -5,24 +5,24 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
-use fantoccini::elements::Element;
 use serde_json::{Value as Json, json};
 use tokio::time::{Instant, sleep};
 use url::Url;
 
 use super::actions::{hover, press_chord, press_mouse};
 use super::evidence::{keep_console, keep_screenshot};
+use super::find::strings;
 use super::locator::{Kind, Target};
-use super::scenario::{Act, Await, Ended, PageExpect, Press, Scenario, Source, Step};
+use super::scenario::{Act, Ended, Press, Scenario, Source, Step};
 use super::session::{Session, Trouble};
 use crate::check::RunContext;
 use crate::check::http::scope;
-use crate::model::{Broken, Level, Quantity, StepRecord, StepResult, Text, Unfilled, format_duration};
+use crate::model::{Broken, Level, Quantity, StepRecord, StepResult, Text, Unfilled};
 
 /// Between two looks at a page that is not ready.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Between two looks at an element that is ready, to see that it stands still.
-const STANDS_STILL: Duration = Duration::from_millis(17);
+pub(super) const STANDS_STILL: Duration = Duration::from_millis(17);
 
 /// Why a step did not do what it says.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    fn page(why: impl Into<String>) -> Self {
+    pub(super) fn page(why: impl Into<String>) -> Self {
         Self::Page {
             why: why.into(),
             detail: Vec::new(),
@@ -80,11 +80,11 @@ pub struct Walk<'r> {
     pub ended: Ended,
     /// Where pictures go.
     pub folder: PathBuf,
-    captured: BTreeMap<String, String>,
-    container: Option<Json>,
-    secret_fields: Vec<Json>,
-    first_page: Option<f64>,
-    console_errors: usize,
+    pub(super) captured: BTreeMap<String, String>,
+    pub(super) container: Option<Json>,
+    pub(super) secret_fields: Vec<Json>,
+    pub(super) first_page: Option<f64>,
+    pub(super) console_errors: usize,
 }
 
 type Steps<'w> = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'w>>;
@@ -430,149 +430,6 @@ impl<'r> Walk<'r> {
         }
     }
 
-    async fn see(&mut self, target: &Target, limit: Instant) -> Result<(), Failure> {
-        let began = Instant::now();
-        loop {
-            if self.count(target, limit).await? > 0 {
-                return Ok(());
-            }
-            if Instant::now() >= limit {
-                return Err(self
-                    .not_found(target, Kind::Any, &json!({ "status": "none" }), began)
-                    .await);
-            }
-            sleep(LOOK_AGAIN).await;
-        }
-    }
-
-    async fn not_see(&mut self, target: &Target, limit: Instant) -> Result<(), Failure> {
-        let began = Instant::now();
-        loop {
-            if self.count(target, limit).await? == 0 {
-                return Ok(());
-            }
-            if Instant::now() >= limit {
-                let waited = format_duration(began.elapsed());
-                return Err(Failure::page(format!(
-                    "\"{}\" is still there after {waited}",
-                    target.words()
-                )));
-            }
-            sleep(LOOK_AGAIN).await;
-        }
-    }
-
-    async fn wait_for(&mut self, what: &Await, limit: Instant) -> Result<(), Failure> {
-        match what {
-            Await::Text(target) => self.see(target, limit).await,
-            Await::Gone(target) => self.not_see(target, limit).await,
-            Await::Url(matcher) => {
-                let block = PageExpect {
-                    url: Some(matcher.clone()),
-                    ..PageExpect::default()
-                };
-                self.expect(&[(Level::Critical, block)], limit).await
-            }
-        }
-    }
-
-    /// Looks until everything holds. What only warns is recorded and does not stop.
-    pub async fn expect(&mut self, blocks: &[(Level, PageExpect)], limit: Instant) -> Result<(), Failure> {
-        for (level, block) in blocks {
-            let broken = loop {
-                let broken = self.broken(block, limit).await?;
-                if broken.is_empty() || Instant::now() >= limit {
-                    break broken;
-                }
-                sleep(LOOK_AGAIN).await;
-            };
-            if broken.is_empty() {
-                continue;
-            }
-            if *level == Level::Warning {
-                let told = broken.into_iter().map(|what| Broken {
-                    level: Level::Warning,
-                    what,
-                    detail: String::new(),
-                });
-                self.ended.broken.extend(told);
-                continue;
-            }
-            return Err(Failure::page(broken.join("; ")));
-        }
-        Ok(())
-    }
-
-    async fn broken(&mut self, block: &PageExpect, limit: Instant) -> Result<Vec<String>, Failure> {
-        let page = self.look(json!({ "operation": "page" }), limit).await?;
-        let mut element = None;
-        let mut count = 0;
-        if let Some(of) = &block.of {
-            count = self.count(of, limit).await?;
-            if count > 0 && block.count.is_none() {
-                let found = self.find_once(of, Kind::Any, false, limit).await?;
-                if let Some(reference) = found.get("element") {
-                    let query = json!({ "operation": "read", "element": reference });
-                    element = Some(self.look(query, limit).await?);
-                }
-            }
-        }
-        let scope = scope(self.run, &self.captured);
-        let mut broken = Vec::new();
-        let mut hold =
-            |matcher: &Option<crate::check::matcher::Matcher>, what: &str, value: Option<&Json>| {
-                if let Some(matcher) = matcher {
-                    broken.extend(matcher.broken(what, value, &scope)?);
-                }
-                Ok::<(), Unfilled>(())
-            };
-        let of_element = |key: &str| element.as_ref().and_then(|element: &Json| element.get(key));
-        hold(&block.title, "the title", page.get("title"))?;
-        hold(&block.url, "the address", page.get("url"))?;
-        let text = if block.of.is_some() {
-            of_element("text")
-        } else {
-            page.get("text")
-        };
-        hold(&block.text, "the text", text)?;
-        hold(&block.value, "the value", of_element("value"))?;
-        hold(&block.count, "the count", Some(&json!(count)))?;
-        if block.of.is_some() && count == 0 && block.count.is_none() {
-            broken.push(format!(
-                "\"{}\" is not there",
-                block.of.as_ref().map(Target::words).unwrap_or_default()
-            ));
-        }
-        for (wanted, key, word) in [
-            (block.checked, "checked", "ticked"),
-            (block.enabled, "enabled", "usable"),
-        ] {
-            let is = of_element(key).and_then(Json::as_bool);
-            if let (Some(wanted), Some(is)) = (wanted, is)
-                && wanted != is
-            {
-                let not = if wanted { "not " } else { "" };
-                broken.push(format!("it is {not}{word}"));
-            }
-        }
-        if block.no_console_errors {
-            self.console_errors += keep_console(self.session, limit, &mut self.ended.evidence).await;
-            if self.console_errors > 0 {
-                let first = self
-                    .ended
-                    .evidence
-                    .console
-                    .iter()
-                    .find(|line| line.starts_with("error"));
-                broken.push(format!(
-                    "the console has errors: {}",
-                    first.cloned().unwrap_or_default()
-                ));
-            }
-        }
-        Ok(broken)
-    }
-
     async fn remember(&mut self, sources: &[(String, Source)], limit: Instant) -> Result<(), Failure> {
         for (name, source) in sources {
             let value = match source {
@@ -657,163 +514,6 @@ impl<'r> Walk<'r> {
             }
         }
     }
-
-    async fn locate(
-        &mut self,
-        target: &Target,
-        kind: Kind,
-        act: bool,
-        limit: Instant,
-    ) -> Result<Element, Failure> {
-        self.locate_with_reference(target, kind, act, limit)
-            .await
-            .map(|(element, _)| element)
-    }
-
-    /// Looks until exactly one element fits and, if it is to be acted on, until it is
-    /// visible, enabled, uncovered, and stands still over two looks.
-    async fn locate_with_reference(
-        &mut self,
-        target: &Target,
-        kind: Kind,
-        act: bool,
-        limit: Instant,
-    ) -> Result<(Element, Json), Failure> {
-        let began = Instant::now();
-        let mut before: Option<Json> = None;
-        loop {
-            let found = self.find_once(target, kind, act, limit).await?;
-            let ready = found.get("status").and_then(Json::as_str) == Some("ready");
-            let element = if ready { self.session.element(&found) } else { None };
-            if let Some(element) = element
-                && (!act || before.as_ref() == Some(&found))
-            {
-                self.note_fallback(target, &found);
-                return Ok((element, found["element"].clone()));
-            }
-            if Instant::now() >= limit {
-                return Err(self.not_found(target, kind, &found, began).await);
-            }
-            before = ready.then_some(found);
-            sleep(if ready { STANDS_STILL } else { LOOK_AGAIN }).await;
-        }
-    }
-
-    fn note_fallback(&mut self, target: &Target, found: &Json) {
-        let used = found.get("fallback").and_then(Json::as_u64).unwrap_or(0);
-        if used > 0 {
-            let remark = format!(
-                "\"{}\" was not found; the fallback number {used} was used: mend the locator",
-                target.words()
-            );
-            if !self.ended.remarks.contains(&remark) {
-                self.ended.remarks.push(remark);
-            }
-        }
-    }
-
-    async fn find_once(
-        &self,
-        target: &Target,
-        kind: Kind,
-        act: bool,
-        limit: Instant,
-    ) -> Result<Json, Failure> {
-        let scope = scope(self.run, &self.captured);
-        let query = json!({
-            "operation": "find",
-            "locators": target.query(&scope, self.test_id(), self.container.as_ref())?,
-            "kind": if kind == Kind::Field { "field" } else { "any" },
-            "act": act,
-        });
-        self.look(query, limit).await
-    }
-
-    async fn count(&self, target: &Target, limit: Instant) -> Result<u64, Failure> {
-        let scope = scope(self.run, &self.captured);
-        let query = json!({
-            "operation": "find",
-            "locators": target.query(&scope, self.test_id(), self.container.as_ref())?,
-            "kind": "any",
-            "count": true,
-        });
-        let answer = self.look(query, limit).await?;
-        Ok(answer.get("count").and_then(Json::as_u64).unwrap_or(0))
-    }
-
-    /// Asks the page; a page in the middle of loading is asked again.
-    async fn look(&self, query: Json, limit: Instant) -> Result<Json, Failure> {
-        loop {
-            match self.session.page(limit, query.clone()).await {
-                Ok(answer) => return Ok(answer),
-                Err(Trouble::Refused(_) | Trouble::StillLoading) if Instant::now() < limit => {
-                    sleep(LOOK_AGAIN).await;
-                }
-                Err(Trouble::Refused(why)) if why.contains("is not a valid selector") => {
-                    return Err(Failure::page("the CSS selector is not valid"));
-                }
-                Err(trouble) => return Err(trouble.into()),
-            }
-        }
-    }
-
-    /// What a person needs to mend the step or the page.
-    async fn not_found(&self, target: &Target, kind: Kind, last: &Json, began: Instant) -> Failure {
-        let waited = format_duration(began.elapsed());
-        let words = target.words();
-        let described = last.get("described").and_then(Json::as_str).unwrap_or("it");
-        let why = match last.get("status").and_then(Json::as_str) {
-            Some("many") => {
-                let count = last.get("count").and_then(Json::as_u64).unwrap_or(0);
-                let contained = last.get("grade").and_then(Json::as_str) == Some("partial");
-                if contained {
-                    format!("nothing is called \"{words}\", and {count} things contain it")
-                } else {
-                    format!("\"{words}\" fits {count} things; say which with `exact`, `nth`, `in` or `near`")
-                }
-            }
-            Some("covered") => {
-                let by = last.get("by").and_then(Json::as_str).unwrap_or("something");
-                format!("{described} is covered by {by}")
-            }
-            Some("disabled") => format!("{described} is disabled"),
-            Some("ready") => format!("{described} does not stand still"),
-            _ => format!("nothing called \"{words}\" was found within {waited}"),
-        };
-        let mut detail = vec![
-            format!("looked for: {}", target.described(kind)),
-            format!("waited: {waited}"),
-        ];
-        detail.extend(
-            strings(last.get("candidates"))
-                .into_iter()
-                .map(|candidate| format!("fits: {candidate}")),
-        );
-        let limit = Instant::now() + Duration::from_secs(1);
-        if let Ok(offers) = self.session.page(limit, json!({ "operation": "offers" })).await {
-            let text = |key: &str| {
-                offers
-                    .get(key)
-                    .and_then(Json::as_str)
-                    .unwrap_or_default()
-                    .to_owned()
-            };
-            detail.push(format!(
-                "on the page: {} (title \"{}\")",
-                text("url"),
-                text("title")
-            ));
-            let similar = most_similar(&words, strings(offers.get("offers")));
-            if !similar.is_empty() {
-                detail.push(format!("similar on the page: {}", similar.join(", ")));
-            }
-        }
-        Failure::Page { why, detail }
-    }
-
-    fn test_id(&self) -> &str {
-        &self.run.services.browsers.settings.test_id_attribute
-    }
 }
 
 fn refuse_scheme(url: &Url) -> Result<(), Failure> {
@@ -821,26 +521,4 @@ fn refuse_scheme(url: &Url) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::page(format!("`{}:` pages are not opened", url.scheme())))
-}
-
-fn strings(list: Option<&Json>) -> Vec<String> {
-    list.and_then(Json::as_array)
-        .map(|items| items.iter().filter_map(Json::as_str).map(str::to_owned).collect())
-        .unwrap_or_default()
-}
-
-/// The offers nearest to the words, the nearest first; what has nothing in common is left out.
-fn most_similar(words: &str, offers: Vec<String>) -> Vec<String> {
-    let wanted = words.to_lowercase();
-    let score = |offer: &str| {
-        let name = offer.split('"').nth(1).unwrap_or(offer).to_lowercase();
-        let shares_word = wanted
-            .split_whitespace()
-            .any(|word| word.chars().count() > 2 && name.contains(word));
-        strsim::jaro_winkler(&wanted, &name) + f64::from(u8::from(shares_word || name.contains(&wanted)))
-    };
-    let mut scored: Vec<(f64, String)> = offers.into_iter().map(|offer| (score(&offer), offer)).collect();
-    scored.retain(|(score, _)| *score > 0.6);
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
-    scored.into_iter().take(5).map(|(_, offer)| offer).collect()
 }

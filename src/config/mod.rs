@@ -4,10 +4,13 @@
 //! secret, and a broken file never hides the problems of another.
 
 mod alerts;
+mod check_keys;
+mod check_times;
 mod checks;
 mod files;
 mod merge;
 mod settings;
+mod thresholds;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -152,7 +155,7 @@ fn in_order(problems: Vec<Problem>) -> Vec<Problem> {
 #[must_use]
 pub fn schemas() -> [(&'static str, serde_json::Value); 3] {
     [
-        ("check", schema_of(checks::file_spec(), "haetae check file")),
+        ("check", schema_of(check_keys::file_spec(), "haetae check file")),
         ("alerts", schema_of(&alerts::ALERTS, "haetae alerts file")),
         ("settings", schema_of(&settings::SETTINGS, "haetae.yaml")),
     ]
