@@ -253,6 +253,7 @@ mod tests {
     use super::*;
     use crate::model::format_duration;
     use insta::assert_snapshot;
+    use proptest::prelude::*;
 
     /// One character is one run, a minute after the one before: `.` ok, `w` warning,
     /// `x` critical, `?` unknown, `_` ten minutes without any.
@@ -413,5 +414,65 @@ mod tests {
         assert!(state.is_unsettled());
         let (state, _) = step(state, &check, &verdict, &policy, now, IncidentId("a".into()));
         assert!(!state.is_unsettled());
+    }
+
+    fn levels() -> impl Strategy<Value = Vec<Level>> {
+        let level = prop_oneof![
+            5 => Just(Level::Ok),
+            3 => Just(Level::Warning),
+            1 => Just(Level::Unknown),
+            3 => Just(Level::Critical),
+        ];
+        proptest::collection::vec(level, 0..80)
+    }
+
+    fn windows() -> impl Strategy<Value = Window> {
+        (1..4_usize, 0..4_usize).prop_map(|(needed, more)| Window {
+            needed,
+            of: needed + more,
+        })
+    }
+
+    proptest! {
+        /// Whatever the runs and the policy: changes follow from one another, nothing
+        /// resolves that was not open, and a level is never believed that no run had.
+        #[test]
+        fn any_history_tells_one_consistent_story(
+            runs in levels(),
+            fail_after in windows(),
+            recover_after in windows(),
+        ) {
+            let check = CheckId::parse("a").unwrap();
+            let policy = Confirmation { fail_after, recover_after, recheck_every: None };
+            let mut state = CheckState::default();
+            let mut believed = Level::Ok;
+            for (n, level) in runs.iter().enumerate() {
+                let verdict = Verdict { level: *level, reasons: Vec::new() };
+                let now = Timestamp::from_unix_ms(i64::try_from(n).unwrap() * 60_000);
+                let id = IncidentId(format!("#{n}"));
+                let before = state.open().map(|open| open.incident.clone());
+                let (next, transition) = step(state, &check, &verdict, &policy, now, id);
+                if let Some(t) = &transition {
+                    prop_assert_eq!(t.from, believed);
+                    prop_assert_ne!(t.from, t.to);
+                    let was_open = before.is_some();
+                    match t.kind {
+                        TransitionKind::Opened | TransitionKind::Reopened => prop_assert!(!was_open && t.to > Level::Ok),
+                        TransitionKind::Worsened => prop_assert!(was_open && t.to > t.from),
+                        TransitionKind::Improved => prop_assert!(was_open && t.to < t.from && t.to > Level::Ok),
+                        TransitionKind::Resolved => prop_assert!(was_open && t.to == Level::Ok),
+                        TransitionKind::Closed => prop_assert!(false, "only an unwatched check is closed"),
+                    }
+                    if let Some(before) = before {
+                        prop_assert_eq!(&t.incident, &before);
+                    }
+                    believed = t.to;
+                }
+                prop_assert_eq!(next.level(), believed);
+                prop_assert!(believed == Level::Ok || runs[..=n].contains(&believed));
+                state = serde_json::from_str(&serde_json::to_string(&next).unwrap()).unwrap();
+                prop_assert_eq!(&state, &next);
+            }
+        }
     }
 }

@@ -171,3 +171,36 @@ async fn incidents_that_open_together_are_one_message() {
     running.stop().await;
     assert_eq!(site.inbox("slack").await.len(), 1);
 }
+
+#[tokio::test]
+async fn a_slow_channel_delays_no_other() {
+    let site = Site::start().await;
+    let folder = Folder::new();
+    folder.with_alerts(&site).with_partner(&site);
+    let alerts = std::fs::read_to_string(folder.path().join("alerts/a.yaml")).unwrap();
+    folder.write(
+        "alerts/a.yaml",
+        &alerts.replace("to: [oncall], group_wait", "to: [oncall, watch], group_wait"),
+    );
+    // Slack takes five seconds for each message.
+    site.control("slack=slow").await;
+    site.control("partner=dead").await;
+    let running = Running::start(&folder).await;
+    let answer = running
+        .wait("/api/v1/deliveries", "Dooray to be told", |answer| {
+            answer["deliveries"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|delivery| delivery["channel"] == "watch" && delivery["status"] == "sent")
+        })
+        .await;
+    let slack = answer["deliveries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|delivery| delivery["channel"] == "oncall")
+        .unwrap();
+    assert_ne!(slack["status"], "sent");
+    running.stop().await;
+}

@@ -124,6 +124,29 @@ async fn a_hung_target_delays_no_other_check_and_is_cut_off_at_its_time() {
 }
 
 #[tokio::test]
+async fn a_scenario_that_hangs_delays_no_http_check() {
+    let site = Site::start().await;
+    let folder = Folder::new();
+    folder.with_alerts(&site);
+    let shop = site.shop();
+    folder
+        .write("haetae.yaml", "browsers: { at_once: 1 }\nstep_timeout: 2s\n")
+        .write("checks/hung.yaml", &format!("every: 1s\ntimeout: 8s\nfail_after: 1\nbrowser: {{ url: \"{shop}\" }}\nsteps:\n  - open: /shop/login\n  - {{ see: Nowhere to be seen, within: 3s }}\n"))
+        .write("checks/waiting.yaml", &format!("every: 1s\ntimeout: 8s\nbrowser: {{ url: \"{shop}\" }}\nsteps: [{{ open: /shop/login }}]\n"))
+        .write("checks/fine.yaml", &format!("{STEADY}http: {{ url: {shop}/shop/login }}\n"));
+    let running = Running::start(&folder).await;
+    running
+        .wait("/api/v1/checks/hung", "the scenario to fail", |check| {
+            check["status"]["last_level"] == "critical"
+        })
+        .await;
+    let fine = running.json("/api/v1/checks/fine").await;
+    assert_eq!(fine["status"]["late"], 0, "{fine:#}");
+    assert!(fine["status"]["runs"].as_u64() > Some(8), "{fine:#}");
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn pages_api_and_metrics_answer() {
     let site = Site::start().await;
     let folder = Folder::new();
