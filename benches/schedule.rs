@@ -13,8 +13,8 @@ use haetae::app::{App, AppOptions};
 use haetae::clock::wall_now;
 use haetae::config::{LoadOptions, load};
 use haetae::decode::SecretMode;
-use haetae::model::SharedRedactor;
-use haetae::schedule::RunnerOptions;
+use haetae::model::{Check, CheckId, Confirmation, Priority, Retry, Schedule, SharedRedactor, Timestamp};
+use haetae::schedule::{Plan, RunnerOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::process::Command;
@@ -68,6 +68,7 @@ async fn parent(checks: u64, seconds: u64) {
     tokio::io::AsyncBufReadExt::read_line(&mut tokio::io::BufReader::new(stdout), &mut line)
         .await
         .expect("the server's address");
+    plan();
     println!("{checks} HTTP checks every {INTERVAL:?}, a fresh connection each, for {seconds}s");
     for role in ["bare", "haetae"] {
         let status = start(role, line.trim())
@@ -76,6 +77,49 @@ async fn parent(checks: u64, seconds: u64) {
             .expect("the measurement runs");
         assert!(status.success());
     }
+}
+
+/// The plan alone, for a hundred thousand checks: taking in, and one whole interval.
+fn plan() {
+    const CHECKS: u32 = 100_000;
+    let check = |n: u32| Check {
+        id: CheckId::parse(&format!("c{n}")).expect("an id"),
+        name: String::new(),
+        description: None,
+        owner: None,
+        runbook: None,
+        tags: Vec::new(),
+        kind: "http",
+        schedule: Schedule::Every(Duration::from_mins(1)),
+        timeout: Duration::from_secs(1),
+        attempt_timeout: Duration::from_secs(1),
+        retry: Retry::default(),
+        thresholds: Vec::new(),
+        confirmation: Confirmation::default(),
+        priority: Priority::Normal,
+        enabled: true,
+        fingerprint: 0,
+        place: String::new(),
+    };
+    let checks: Vec<Arc<Check>> = (0..CHECKS).map(|n| Arc::new(check(n))).collect();
+    let mut plan = Plan::default();
+    let zero = Timestamp::from_unix_ms(0);
+    let start = Instant::now();
+    for check in checks {
+        plan.put(check, zero);
+    }
+    let put = start.elapsed() / CHECKS;
+    let (start, mut popped) = (Instant::now(), 0);
+    while let Some(due) = plan
+        .next_due()
+        .filter(|due| *due <= Timestamp::from_unix_ms(60_000))
+    {
+        popped += u32::from(plan.pop_due(due).is_some());
+    }
+    println!(
+        "plan of {CHECKS} checks: {put:?} to take one in, {:?} per due time",
+        start.elapsed() / popped.max(1)
+    );
 }
 
 /// Answers `ok` to everything.

@@ -7,6 +7,7 @@ wanted=""
 want() { wanted="$wanted $1"; }
 
 command -v cc >/dev/null 2>&1 || want build-essential
+[ -e /etc/ssl/certs/ca-certificates.crt ] || want ca-certificates
 command -v chromedriver >/dev/null 2>&1 || want chromium-driver
 command -v chromium >/dev/null 2>&1 || want chromium
 # Costs a third of the whole browser; not every release has it.

@@ -192,6 +192,21 @@ fn works(words: &[&str]) -> bool {
         .is_ok_and(|status| status.success())
 }
 
+/// Whether Chromium can use its sandbox: it refuses to as root, and needs user namespaces,
+/// which most container runtimes do not grant.
+pub fn can_sandbox() -> bool {
+    static CAN: OnceLock<bool> = OnceLock::new();
+    *CAN.get_or_init(|| {
+        let can = !rustix::process::geteuid().is_root() && works(&["unshare", "--user"]);
+        if !can {
+            tracing::info!(
+                "browsers run without their sandbox: we are root, or user namespaces are not allowed"
+            );
+        }
+        can
+    })
+}
+
 fn which(program: &str) -> Option<PathBuf> {
     if program.contains('/') {
         return Some(PathBuf::from(program)).filter(|path| path.exists());

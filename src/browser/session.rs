@@ -9,6 +9,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value as Json, json};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::driver::can_sandbox;
 use super::pool::{Browsers, Lease};
 use super::scenario::Surroundings;
 
@@ -304,8 +305,7 @@ fn capabilities(pool: &Browsers, surroundings: &Surroundings) -> fantoccini::wd:
     if !settings.headed {
         args.push("--headless".into());
     }
-    // Chromium refuses to run as root with its sandbox.
-    if settings.url.is_none() && rustix::process::geteuid().is_root() {
+    if settings.url.is_none() && !can_sandbox() {
         args.push("--no-sandbox".into());
     }
     let mut options = json!({});
