@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, ApiParts};
 use crate::browser::{Browsers, clean_leftovers};
+use crate::check::Services;
 use crate::check::net::dns::Dns;
 use crate::check::net::tls::TlsRoots;
 use crate::check::retry::RetryBudget;
-use crate::check::{Runnable, Services};
 use crate::clock::wall_now;
 use crate::config::{LoadOptions, Project};
 use crate::housekeeping::{self, Housekeeping};
@@ -129,7 +129,7 @@ impl App {
         );
         let recorder = tokio::spawn(recorder.run(reports));
         let runner = tokio::spawn(runner.run(order_queue));
-        let enabled = enabled_checks(&project_seen.borrow());
+        let enabled = project_seen.borrow().enabled();
         let _ = orders.send(Order::Checks(enabled)).await;
 
         let reload_wanted = Arc::new(Notify::new());
@@ -299,17 +299,6 @@ pub fn services_with_evidence(
         redactor: redactor.clone(),
         evidence_dir: std::path::absolute(&evidence_dir).unwrap_or(evidence_dir),
     })
-}
-
-/// The checks that run.
-#[must_use]
-pub fn enabled_checks(project: &Project) -> Vec<Runnable> {
-    project
-        .checks
-        .values()
-        .filter(|runnable| runnable.check.enabled)
-        .cloned()
-        .collect()
 }
 
 /// The SQLite file that a store's URL names; a relative one lies in the project folder.

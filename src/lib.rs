@@ -1,26 +1,38 @@
 //! haetae watches services that other people depend on.
 //!
-//! The modules in reading order; `ARCHITECTURE.md` walks through them.
+//! The modules in reading order: the words, what decides, what acts, what people touch, and
+//! the composition root. `ARCHITECTURE.md` walks through them.
 
-pub mod alert;
-pub mod api;
-pub mod app;
-pub mod browser;
-pub mod check;
-pub mod cli;
+// the words, and reading them
 pub mod clock;
-pub mod config;
-pub mod decode;
-pub mod demo;
-pub mod housekeeping;
-pub mod judge;
 pub mod model;
-pub mod notify;
-pub mod recorder;
-pub mod reload;
-pub mod report;
-pub mod route;
+pub mod decode;
+pub mod config;
+
+// when, and what was seen
 pub mod schedule;
-pub mod status;
+pub mod check;
+pub mod browser;
+
+// what it means, and who is told
+pub mod judge;
+pub mod alert;
+pub mod route;
+
+// what is kept and what is sent
 pub mod store;
+pub mod recorder;
+pub mod notify;
+pub mod housekeeping;
+
+// what people and machines touch
+pub mod status;
+pub mod report;
+pub mod api;
+pub mod cli;
+pub mod demo;
 pub mod telemetry;
+
+// everything together
+pub mod reload;
+pub mod app;

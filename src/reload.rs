@@ -11,7 +11,6 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::enabled_checks;
 use crate::clock::wall_now;
 use crate::config::{LoadOptions, Project, load};
 use crate::model::SharedRedactor;
@@ -125,7 +124,7 @@ impl Reloader {
             }
             return ReloadOutcome::Refused(problems);
         }
-        let checks = enabled_checks(&project);
+        let checks = project.enabled();
         tracing::info!(checks = checks.len(), "files reloaded");
         self.outbox.serve(&project.channels);
         self.project.send_replace(Arc::new(project));

@@ -91,18 +91,10 @@ impl Walk<'_> {
         limit: Instant,
     ) -> Result<Vec<String>, Failure> {
         let page = self.look(json!({ "operation": "page" }), limit).await?;
-        let mut element = None;
-        let mut count = 0;
-        if let Some(of) = &block.of {
-            count = self.count(of, limit).await?;
-            if count > 0 && block.count.is_none() {
-                let found = self.find_once(of, Kind::Any, false, limit).await?;
-                if let Some(reference) = found.get("element") {
-                    let query = json!({ "operation": "read", "element": reference });
-                    element = Some(self.look(query, limit).await?);
-                }
-            }
-        }
+        let (count, element) = match &block.of {
+            Some(of) => self.read_element(of, limit).await?,
+            None => (0, None),
+        };
         let scope = scope(self.run, &self.captured);
         let mut broken = Vec::new();
         let mut hold = |matcher: &Option<Matcher>, what: &str, value: Option<&Json>| {
@@ -122,11 +114,16 @@ impl Walk<'_> {
         hold(&block.text, "the text", text)?;
         hold(&block.value, "the value", of_element("value"))?;
         hold(&block.count, "the count", Some(&json!(count)))?;
-        if block.of.is_some() && count == 0 && block.count.is_none() {
-            broken.push(format!(
-                "\"{}\" is not there",
-                block.of.as_ref().map(Target::words).unwrap_or_default()
-            ));
+        if let (Some(of), None) = (&block.of, &block.count)
+            && count != 1
+        {
+            broken.push(match count {
+                0 => format!("\"{}\" is not there", of.words()),
+                _ => format!(
+                    "\"{}\" fits {count} things: add `nth`, `in` or `near`",
+                    of.words()
+                ),
+            });
         }
         for (wanted, key, word) in [
             (block.checked, "checked", "ticked"),
@@ -141,20 +138,32 @@ impl Walk<'_> {
             }
         }
         if block.no_console_errors {
-            self.console_errors += keep_console(self.session, limit, &mut self.ended.evidence).await;
-            if self.console_errors > 0 {
-                let first = self
-                    .ended
-                    .evidence
-                    .console
-                    .iter()
-                    .find(|line| line.starts_with("error"));
-                broken.push(format!(
-                    "the console has errors: {}",
-                    first.cloned().unwrap_or_default()
-                ));
-            }
+            broken.extend(self.console_error(limit).await);
         }
         Ok(broken)
+    }
+
+    /// How many elements fit, and what the only one holds.
+    async fn read_element(&self, of: &Target, limit: Instant) -> Result<(u64, Option<Json>), Failure> {
+        let count = self.count(of, limit).await?;
+        if count != 1 {
+            return Ok((count, None));
+        }
+        let found = self.find_once(of, Kind::Any, false, limit).await?;
+        match found.get("element") {
+            Some(reference) => {
+                let query = json!({ "operation": "read", "element": reference });
+                Ok((count, Some(self.look(query, limit).await?)))
+            }
+            None => Ok((count, None)),
+        }
+    }
+
+    async fn console_error(&mut self, limit: Instant) -> Option<String> {
+        self.console_errors += keep_console(self.session, limit, &mut self.ended.evidence).await;
+        let lines = &self.ended.evidence.console;
+        let first = lines.iter().find(|line| line.starts_with("error"));
+        (self.console_errors > 0)
+            .then(|| format!("the console has errors: {}", first.cloned().unwrap_or_default()))
     }
 }

@@ -96,7 +96,7 @@ pub(super) static STEP: Spec = Spec {
         ),
         Key::new(
             "inside",
-            Shape::Either(&[Shape::Object(&INSIDE), Shape::Text]),
+            Shape::Either(&[Shape::Object(&INSIDE), Shape::Ref(&ELEMENT)]),
             "The steps happen in a frame or inside an element.",
         ),
         Key::new(

@@ -175,7 +175,12 @@ function candidates(locator, kind, root) {
   else if (locator.css !== undefined) found = all(locator.css, scope);
   else if (locator.xpath !== undefined) found = byXPath(locator.xpath, scope);
   else if (locator.frame !== undefined) {
-    found = graded(all('iframe,frame', scope), (el) => fold(el.title) || fold(el.getAttribute('aria-label')) || el.name || el.id || '', fold(locator.frame));
+    const named = (el) => [el.title, el.getAttribute('aria-label'), el.name, el.id].map(fold).filter(Boolean);
+    const frames = all('iframe,frame', scope);
+    found = [];
+    for (const how of ['whole', 'folded', 'partial']) {
+      if (!found.length) found = frames.filter((el) => named(el).some((name) => fits[how](name, fold(locator.frame))));
+    }
   }
   else found = [];
   if (locator.near !== undefined) found = near(found, fold(locator.near), root);

@@ -28,6 +28,15 @@ const MODIFIERS: &[&str] = &[
 pub fn read_scenario(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Scenario> {
     let before = reader.failures();
     let surroundings = read_surroundings(blocks.settings, reader);
+    if blocks.retry.times > 0 {
+        reader.report(
+            Problem::error(
+                &blocks.settings.place,
+                "a browser check is not retried inside one run in this version",
+            )
+            .hint("take `retry:` out; `fail_after` keeps a single bad run from being believed"),
+        );
+    }
     let mut thresholds = Vec::new();
     let steps = if let Some(node) = blocks.steps {
         read_steps(node, &mut thresholds, reader)
@@ -40,7 +49,7 @@ pub fn read_scenario(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Sce
     };
     let always = blocks
         .always
-        .map(|node| read_steps(node, &mut thresholds, reader))
+        .map(|node| read_always(node, reader))
         .unwrap_or_default();
     let expects = read_blocks(blocks.expect, &PAGE_EXPECT, reader, read_page_expect);
     if let Some(node) = blocks.measure {
@@ -57,6 +66,19 @@ pub fn read_scenario(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Sce
         expects,
         thresholds,
     })
+}
+
+/// Clean-up never changes a result, so that nothing in it is judged.
+fn read_always(node: &Node, reader: &mut Reader<'_>) -> Vec<Step> {
+    let mut thresholds = Vec::new();
+    let steps = read_steps(node, &mut thresholds, reader);
+    if !thresholds.is_empty() {
+        reader.error(
+            node,
+            "steps under `always:` have no thresholds: clean-up is not judged",
+        );
+    }
+    steps
 }
 
 fn read_surroundings(node: &Node, reader: &mut Reader<'_>) -> Option<Surroundings> {
@@ -189,6 +211,14 @@ fn read_act(
         && let Some(steps) = fields.get("steps")
     {
         reader.error(steps, format!("`{verb}` takes no steps of its own"));
+    }
+    if verb != "step"
+        && let Some(bounds) = fields.get("thresholds")
+    {
+        reader.error(
+            bounds,
+            format!("`thresholds` go with a named `step:`, not with `{verb}`"),
+        );
     }
     let target = |reader: &mut Reader<'_>| Target::read(node, reader);
     Some(match verb {

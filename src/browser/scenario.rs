@@ -200,6 +200,17 @@ pub struct Ended {
     pub ours: Option<String>,
 }
 
+impl Act {
+    /// Whether it is made of steps of its own.
+    #[must_use]
+    pub fn is_group(&self) -> bool {
+        matches!(
+            self,
+            Self::Group(..) | Self::InFrame(..) | Self::InElement(..) | Self::IfSeen(..)
+        )
+    }
+}
+
 impl Scenario {
     /// The names of its groups, whose times are measured.
     #[must_use]

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 use url::Url;
 
 use super::actions::{hover, press_chord, press_mouse};
@@ -41,6 +41,13 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// In one line.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        let (Self::Page { why, .. } | Self::Hung(why) | Self::Ours(why)) = self;
+        why
+    }
+
     pub(super) fn page(why: impl Into<String>) -> Self {
         Self::Page {
             why: why.into(),
@@ -118,85 +125,80 @@ impl<'r> Walk<'r> {
     pub fn walk<'w>(&'w mut self, steps: &'w [Step]) -> Steps<'w> {
         Box::pin(async move {
             for step in steps {
-                let began = Instant::now();
+                let (began, told) = (Instant::now(), self.ended.broken.len());
                 let result = self.step(step).await;
                 self.note_first_page().await;
-                self.settle(step, began, result)?;
+                self.settle(step, began, told, result)?;
             }
             Ok(())
         })
     }
 
     /// Records how a step ended; an error when the scenario cannot go on.
-    fn settle(&mut self, step: &Step, began: Instant, result: Result<(), Failure>) -> Result<(), Failure> {
-        let record = |result| StepRecord {
+    fn settle(
+        &mut self,
+        step: &Step,
+        began: Instant,
+        told: usize,
+        result: Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let Err(failure) = result else {
+            self.record(step, began, StepResult::Done);
+            return Ok(());
+        };
+        let is_about_the_page = matches!(failure, Failure::Page { .. });
+        if is_about_the_page && step.optional {
+            self.ended.broken.truncate(told);
+            self.record(step, began, StepResult::Skipped(failure.why().to_owned()));
+            return Ok(());
+        }
+        // What failed inside a group has been recorded and told there already.
+        if !(step.act.is_group() && self.is_told(&failure)) {
+            self.record(step, began, StepResult::Failed(failure.why().to_owned()));
+            self.tell(step, &failure);
+        }
+        if is_about_the_page && step.level == Level::Warning {
+            for broken in &mut self.ended.broken[told..] {
+                broken.level = Level::Warning;
+            }
+            return Ok(());
+        }
+        Err(failure)
+    }
+
+    fn record(&mut self, step: &Step, began: Instant, result: StepResult) {
+        self.ended.evidence.steps.push(StepRecord {
             step: step.written.clone(),
             place: step.place.clone(),
             took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
             result,
+        });
+    }
+
+    /// A failure of the page is a broken expectation; one of our own says nothing of the page.
+    fn tell(&mut self, step: &Step, failure: &Failure) {
+        let detail: &[String] = match failure {
+            Failure::Page { detail, .. } => detail,
+            Failure::Hung(_) => &[],
+            Failure::Ours(_) => return,
         };
-        let is_group = matches!(
-            step.act,
-            Act::Group(..) | Act::InFrame(..) | Act::InElement(..) | Act::IfSeen(..)
-        );
-        match result {
-            Ok(()) => {
-                self.ended.evidence.steps.push(record(StepResult::Done));
-                Ok(())
-            }
-            Err(Failure::Page { why, .. }) if step.optional => {
-                self.ended.evidence.steps.push(record(StepResult::Skipped(why)));
-                Ok(())
-            }
-            // The inner step that failed has been recorded and told already.
-            Err(failure) if is_group && self.is_told(&failure) => Err(failure),
-            Err(Failure::Page { why, detail }) => {
-                self.ended
-                    .evidence
-                    .steps
-                    .push(record(StepResult::Failed(why.clone())));
-                let number = self.ended.evidence.steps.len();
-                self.ended.broken.push(Broken {
-                    level: step.level,
-                    what: format!("step {number} `{}` failed: {why}", step.written),
-                    detail: std::iter::once(format!("at {}", step.place))
-                        .chain(detail.clone())
-                        .collect::<Vec<_>>()
-                        .join("\n"),
-                });
-                if step.level == Level::Warning {
-                    return Ok(());
-                }
-                Err(Failure::Page { why, detail })
-            }
-            Err(Failure::Hung(why)) => {
-                self.ended
-                    .evidence
-                    .steps
-                    .push(record(StepResult::Failed(why.clone())));
-                let number = self.ended.evidence.steps.len();
-                self.ended.broken.push(Broken {
-                    level: Level::Critical,
-                    what: format!("step {number} `{}` failed: {why}", step.written),
-                    detail: format!("at {}", step.place),
-                });
-                Err(Failure::Hung(why))
-            }
-            Err(Failure::Ours(why)) => {
-                self.ended
-                    .evidence
-                    .steps
-                    .push(record(StepResult::Failed(why.clone())));
-                Err(Failure::Ours(why))
-            }
-        }
+        let number = self.ended.evidence.steps.len();
+        let place = format!("at {}", step.place);
+        self.ended.broken.push(Broken {
+            level: Level::Critical,
+            what: format!("step {number} `{}` failed: {}", step.written, failure.why()),
+            detail: std::iter::once(&place)
+                .chain(detail)
+                .cloned()
+                .collect::<Vec<_>>()
+                .join("\n"),
+        });
     }
 
     fn is_told(&self, failure: &Failure) -> bool {
-        let (Failure::Page { why, .. } | Failure::Hung(why) | Failure::Ours(why)) = failure;
         matches!(
             self.ended.evidence.steps.last().map(|step| &step.result),
-            Some(StepResult::Failed(told)) if told == why
+            Some(StepResult::Failed(told)) if told == failure.why()
         )
     }
 
@@ -258,7 +260,7 @@ impl<'r> Walk<'r> {
             Act::Expect(blocks) => self.expect(blocks, limit).await,
             Act::WaitFor(what) => self.wait_for(what, limit).await,
             Act::Pause(span) => {
-                sleep(*span).await;
+                sleep_until(self.deadline.min(Instant::now() + *span)).await;
                 Ok(())
             }
             Act::Remember(sources) => self.remember(sources, limit).await,

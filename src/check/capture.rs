@@ -102,10 +102,10 @@ impl Capture {
         })
     }
 
-    /// The unit its thresholds must have, when it is known.
+    /// The unit its thresholds must have; a plain number without `unit:`.
     #[must_use]
-    pub fn unit(&self) -> Option<Unit> {
-        self.unit.map(|(_, unit)| unit)
+    pub fn unit(&self) -> Unit {
+        self.unit.map_or(Unit::Count, |(_, unit)| unit)
     }
 
     /// The value as text, when the answer has it.

@@ -45,10 +45,10 @@ pub async fn demo(args: DemoArgs) -> Exit {
             return Exit::Internal;
         }
     };
-    println!("shop      http://{}/shop/", demo.site());
-    println!("partner   http://{}/health", demo.partner());
-    println!("inbox     http://{}/inbox", demo.site());
-    println!("control   http://{}/demo/control", demo.site());
+    out!("shop      http://{}/shop/", demo.site());
+    out!("partner   http://{}/health", demo.partner());
+    out!("inbox     http://{}/inbox", demo.site());
+    out!("control   http://{}/demo/control", demo.site());
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

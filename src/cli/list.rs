@@ -45,7 +45,7 @@ pub fn list(context: &Context, args: &ListArgs) -> Exit {
                 })
             })
             .collect();
-        println!("{:#}", json!({ "checks": rows }));
+        out!("{:#}", json!({ "checks": rows }));
     } else {
         let mut rows = vec![vec!["ID".into(), "KIND".into(), "WHEN".into(), "NAME".into()]];
         rows.extend(chosen.iter().map(|runnable| {

@@ -1,5 +1,12 @@
 //! The command line: one file per subcommand; it prints, and decides nothing.
 
+/// Like `println!`, but a reader that has gone (`| head`) ends the program in peace.
+macro_rules! out {
+    ($($text:tt)*) => {
+        $crate::cli::line(&format!($($text)*))
+    };
+}
+
 mod demo;
 mod exit;
 mod list;
@@ -9,7 +16,7 @@ mod serve;
 mod show;
 mod validate;
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -140,6 +147,13 @@ impl Context {
     }
 }
 
+/// Writes a line to stdout.
+fn line(text: &str) {
+    if writeln!(io::stdout(), "{text}").is_err() {
+        std::process::exit(i32::from(Exit::Fine.code()));
+    }
+}
+
 /// Colours only on a terminal, and not where `NO_COLOR` is set (no-color.org).
 fn use_colours(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
@@ -178,6 +192,6 @@ fn print_table(rows: &[Vec<String>]) {
                 format!("{cell}{}", " ".repeat(padding))
             })
             .collect();
-        println!("{}", cells.join("  ").trim_end());
+        out!("{}", cells.join("  ").trim_end());
     }
 }

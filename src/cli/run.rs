@@ -27,7 +27,7 @@ const LIGHT_AT_ONCE: usize = 64;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  haetae run                                     every enabled check\n  haetae run partners/payment shop/              one check\n  haetae run 'partners/**' tag:money --fail-on warning\n  haetae run tag:smoke --junit target/haetae.xml --artifacts target/haetae\n\nIt judges the single run: fail_after, flapping and maintenance play no part, and nobody is alerted.\nExit codes: 0 fine, 1 warning (with --fail-on warning), 2 critical, 3 could not be measured."
+    after_help = "Examples:\n  haetae run                                     every enabled check\n  haetae run partners/payment                    one check\n  haetae run 'partners/**' tag:money --fail-on warning\n  haetae run tag:smoke --junit target/haetae.xml --artifacts target/haetae\n\nIt judges the single run: fail_after, flapping and maintenance play no part, and nobody is alerted.\nExit codes: 0 fine, 1 warning (with --fail-on warning), 2 critical, 3 could not be measured."
 )]
 pub struct RunArgs {
     /// Ids, globs, tag:x, group:x; none = all enabled
@@ -308,7 +308,7 @@ fn say(text: &str, to_stderr: bool) {
     if to_stderr {
         eprintln!("{text}");
     } else {
-        println!("{text}");
+        out!("{text}");
     }
 }
 
@@ -351,7 +351,7 @@ fn write_reports(args: &RunArgs, runs: &[Judged]) -> Result<(), Exit> {
             .collect();
         let text = format!("{:#}\n", json!({ "worst": worst(runs), "runs": rows }));
         if path.as_os_str() == "-" {
-            print!("{text}");
+            out!("{}", text.trim_end());
         } else {
             write_by_rename(path, text.as_bytes()).map_err(|error| failed(path, &error))?;
         }

@@ -24,7 +24,7 @@ pub struct SchemaArgs {
 pub fn schema(args: &SchemaArgs) -> Exit {
     let Some(folder) = &args.out else {
         for (_, schema) in schemas().iter().filter(|(name, _)| *name == args.which) {
-            println!("{schema:#}");
+            out!("{schema:#}");
         }
         return Exit::Fine;
     };
@@ -36,7 +36,7 @@ pub fn schema(args: &SchemaArgs) -> Exit {
             eprintln!("{} cannot be written: {error}", path.display());
             return Exit::Internal;
         }
-        println!("{}", path.display());
+        out!("{}", path.display());
     }
     Exit::Fine
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Context, Exit};
-use crate::app::{App, AppOptions, enabled_checks};
+use crate::app::{App, AppOptions};
 use crate::decode::SecretMode;
 use crate::schedule::RunnerOptions;
 
@@ -49,7 +49,7 @@ pub async fn serve(context: &Context, args: ServeArgs) -> Exit {
         eprintln!("this version keeps everything in SQLite: write --store sqlite://PATH");
         return Exit::Usage;
     }
-    let checks = enabled_checks(&project).len();
+    let checks = project.enabled().len();
     let options = AppOptions {
         load: context.load_options(SecretMode::Ask, args.vars),
         listen,

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{Context, Exit, print_table};
 use crate::config::Effective;
-use crate::decode::{SecretMode, nearest};
+use crate::decode::{SecretMode, Severity, nearest};
 use crate::model::{CheckId, format_duration};
 
 #[derive(Debug, Args)]
@@ -26,8 +26,17 @@ pub struct ShowArgs {
 pub fn show(context: &Context, args: &ShowArgs) -> Exit {
     let project = context.load(SecretMode::Skip, Vec::new());
     let Some(id) = &args.id else {
+        context.print_problems(
+            project
+                .errors()
+                .filter(|problem| problem.severity == Severity::Error),
+        );
         print(&settings_rows(&project), args.json);
-        return Exit::Fine;
+        return if project.is_sound() {
+            Exit::Fine
+        } else {
+            Exit::Configuration
+        };
     };
     let found = CheckId::parse(id).ok().and_then(|id| project.effective.get(&id));
     let Some(rows) = found else {
@@ -52,7 +61,7 @@ pub fn show(context: &Context, args: &ShowArgs) -> Exit {
 
 fn print(rows: &[Effective], as_json: bool) {
     if as_json {
-        println!("{:#}", json!({ "values": rows }));
+        out!("{:#}", json!({ "values": rows }));
         return;
     }
     let table: Vec<Vec<String>> = rows
@@ -67,10 +76,25 @@ fn print(rows: &[Effective], as_json: bool) {
 
 fn settings_rows(project: &crate::config::Project) -> Vec<Effective> {
     let settings = &project.settings;
-    let row = |key: &str, value: String| Effective {
-        key: key.into(),
-        origin: project.settings.origin(key),
-        value,
+    let row = |key: &str, value: String| {
+        // `serve` takes these two from the environment before the file.
+        let variable = match key {
+            "store.url" => "HAETAE_STORE_URL",
+            "listen" => "HAETAE_LISTEN",
+            _ => "",
+        };
+        match std::env::var(variable) {
+            Ok(value) => Effective {
+                key: key.into(),
+                value,
+                origin: variable.into(),
+            },
+            Err(_) => Effective {
+                key: key.into(),
+                value,
+                origin: project.settings.origin(key),
+            },
+        }
     };
     vec![
         row("store.url", settings.store_url.clone()),
@@ -84,6 +108,7 @@ fn settings_rows(project: &crate::config::Project) -> Vec<Effective> {
             "webdriver.url",
             settings.browsers.url.clone().unwrap_or_else(|| "none".into()),
         ),
+        row("webdriver.test_id", settings.browsers.test_id_attribute.clone()),
         row("browsers.at_once", settings.browsers.at_once.to_string()),
         row(
             "browsers.keep_evidence",

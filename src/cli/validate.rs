@@ -53,8 +53,8 @@ pub fn validate(context: &Context, args: &ValidateArgs) -> Exit {
     let warnings = project.problems.len() - errors;
     let files = plural(project.checks.len(), "check");
     match (errors, warnings) {
-        (0, 0) => println!("{files}, {}: all fine", plural(project.channels.len(), "channel")),
-        (0, warnings) => println!("{files}: no errors, {}", plural(warnings, "warning")),
+        (0, 0) => out!("{files}, {}: all fine", plural(project.channels.len(), "channel")),
+        (0, warnings) => out!("{files}: no errors, {}", plural(warnings, "warning")),
         (errors, warnings) => eprintln!("{}, {}", plural(errors, "error"), plural(warnings, "warning")),
     }
     exit
@@ -150,5 +150,5 @@ fn print_json(context: &Context, project: &Project, with_routes: bool) {
         }
         answer["routes"] = routes.into();
     }
-    println!("{}", context.redactor.current().clean(&format!("{answer:#}")));
+    out!("{}", context.redactor.current().clean(&format!("{answer:#}")));
 }

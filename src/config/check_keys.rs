@@ -131,7 +131,7 @@ static COMMON: &[Key] = &[
     Key::new("runbook", Shape::Plain, "Where to read what to do."),
     Key::new(
         "tags",
-        Shape::List(&Shape::Plain),
+        Shape::OneOrMany(&Shape::Plain),
         "Labels for routes and selectors.",
     ),
     Key::new("every", Shape::Duration, "How often, from start to start."),

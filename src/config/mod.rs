@@ -68,6 +68,16 @@ impl Project {
             .filter(|problem| problem.severity != Severity::Warning)
     }
 
+    /// The checks that run.
+    #[must_use]
+    pub fn enabled(&self) -> Vec<Runnable> {
+        self.checks
+            .values()
+            .filter(|runnable| runnable.check.enabled)
+            .cloned()
+            .collect()
+    }
+
     /// Whether it can be used.
     #[must_use]
     pub fn is_sound(&self) -> bool {
@@ -100,6 +110,9 @@ pub fn load(options: &LoadOptions) -> Project {
         .iter()
         .map(|(name, value)| (name.clone(), Text::literal(value)))
         .collect();
+    for (name, text) in &overrides {
+        reader.scope.set(name.clone(), text.clone());
+    }
     let mut read = checks::Checks::new(defaults, overrides, options.now);
     for source in &files.checks {
         if let Some(tree) = files::read(source, &mut reader) {

@@ -74,7 +74,18 @@ fn shape(of: &'static Shape, defs: &mut BTreeMap<String, Json>) -> Json {
             "pattern": r"^(above|below|outside|inside) .+$",
             "examples": ["above 300ms", "below 3", "outside 3..10", "inside 80..90"],
         }),
-        Shape::Choice(words) => json!({ "enum": words }),
+        Shape::Choice(words) => {
+            // `ip: 4` is as good as `ip: "4"`.
+            let numbers = words
+                .iter()
+                .filter_map(|word| word.parse::<serde_json::Number>().ok());
+            let all: Vec<Json> = words
+                .iter()
+                .map(|word| json!(word))
+                .chain(numbers.map(Json::Number))
+                .collect();
+            json!({ "enum": all })
+        }
         Shape::List(item) => json!({ "type": "array", "items": shape(item, defs) }),
         Shape::OneOrMany(item) => {
             let one = shape(item, defs);

@@ -6,7 +6,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -206,11 +205,17 @@ fn micros(interval: Duration) -> i64 {
     i64::try_from(interval.as_micros()).unwrap_or(i64::MAX).max(1)
 }
 
+/// FNV-1a, 64 bits (draft-eastlake-fnv): the standard library's hasher may change with any
+/// release, and with it every phase.
+fn fnv(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
 /// Where in its interval a check runs, in microseconds.
 fn phase(id: &CheckId, interval: Duration) -> i64 {
-    let mut hasher = DefaultHasher::new();
-    id.hash(&mut hasher);
-    let spread = hasher.finish() % micros(interval).unsigned_abs();
+    let spread = fnv(id.as_str()) % micros(interval).unsigned_abs();
     i64::try_from(spread).unwrap_or(0)
 }
 

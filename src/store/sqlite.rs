@@ -405,7 +405,7 @@ async fn insert_runs(tx: &mut SqliteConnection, batch: &Batch) -> Result<(), Sto
                     .push_bind(at.as_unix_us())
                     .push_bind(0_i64)
                     .push_bind("late")
-                    .push_bind("not run: the run before was still going")
+                    .push_bind("not run: the run before was still going, or haetae stood still")
                     .push_bind(0_u32)
                     .push_bind("{}")
                     .push_bind(None::<String>);

@@ -133,6 +133,19 @@ async fn what_is_not_there_names_what_is_similar() {
     );
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("warning"), "{said}");
+    // What a group may do without, it may do without whatever failed in it.
+    let (code, said) = try_steps(
+        "  - { step: Extras, optional: true, steps: [{ click: Nowhere, within: 200ms }] }\n  - see: Log in\n",
+    );
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("1 run: 1 ok"), "{said}");
+    let (code, said) = try_steps(
+        "  - { step: Extras, level: warning, steps: [{ click: Nowhere, within: 200ms }] }\n  - see: Log in\n",
+    );
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("1 run: 1 warning"), "{said}");
+    let (_, said) = try_steps("  - { expect: { checked: true, of: { css: input } }, within: 200ms }\n");
+    assert!(said.contains("\"input\" fits 2 things"), "{said}");
     let (code, said) = try_steps("  - open: \"file:///etc/passwd\"\n");
     assert_eq!(code, Some(78), "{said}");
 }

@@ -131,7 +131,7 @@ impl Probe for HttpProbe {
     fn extra_measures(&self) -> Vec<(String, Option<Unit>)> {
         self.captures
             .iter()
-            .map(|capture| (capture.name.clone(), capture.unit()))
+            .map(|capture| (capture.name.clone(), Some(capture.unit())))
             .collect()
     }
 
