@@ -27,7 +27,9 @@ pub fn judge(outcome: &Outcome, thresholds: &[Threshold]) -> Verdict {
     }
     // What a failed run could not measure any more is no news beside why it failed.
     let failed = reasons.iter().any(|(level, _)| *level >= Level::Unknown);
-    for threshold in thresholds {
+    // Nor is how long a failed run took: much of it was waiting for what did not come.
+    let judged = |threshold: &&Threshold| !(failed && threshold.measurement == "duration");
+    for threshold in thresholds.iter().filter(judged) {
         reasons.extend(judge_threshold(outcome, threshold, failed));
     }
     reasons.sort_by_key(|(level, _)| std::cmp::Reverse(*level));
@@ -125,6 +127,14 @@ mod tests {
         );
         assert_eq!(verdict.reasons.len(), 1);
         assert_eq!(verdict.level, Level::Critical);
+    }
+
+    #[test]
+    fn how_long_a_failed_run_took_is_no_second_reason() {
+        let mut outcome = Outcome::no_answer("refused");
+        outcome.measure("duration", Quantity::count(99.0));
+        let verdict = judge(&outcome, &[threshold("duration", "above 10", "")]);
+        assert_eq!(verdict.reasons.len(), 1);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use file_watch::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::time::sleep;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::wall_now;
@@ -67,7 +67,8 @@ impl Reloader {
                 () = self.wanted.notified() => {}
                 _ = hung_up => {}
             }
-            sleep(SETTLE).await;
+            // Until nothing more comes: one save is one reload.
+            while timeout(SETTLE, self.wanted.notified()).await.is_ok() {}
             self.reload().await;
         }
     }

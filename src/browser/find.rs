@@ -165,8 +165,12 @@ impl Walk<'_> {
                 text("url"),
                 text("title")
             ));
-            let similar = most_similar(&words, strings(offers.get("offers")));
-            if !similar.is_empty() {
+            let offered = strings(offers.get("offers"));
+            let similar = most_similar(&words, offered.clone());
+            if similar.is_empty() {
+                let first: Vec<String> = offered.into_iter().take(8).collect();
+                detail.push(format!("the page offers: {}", first.join(", ")));
+            } else {
                 detail.push(format!("similar on the page: {}", similar.join(", ")));
             }
         }

@@ -62,6 +62,7 @@ pub fn list(context: &Context, args: &ListArgs) -> Exit {
     if project.is_sound() {
         return Exit::Fine;
     }
+    context.print_problems(project.errors().filter(|problem| problem.place.is_none()));
     eprintln!("some files have errors, and their checks are not in this list; see `haetae validate`");
     Exit::Configuration
 }

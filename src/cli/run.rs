@@ -18,7 +18,7 @@ use crate::clock::wall_now;
 use crate::config::Project;
 use crate::decode::{Problem, SecretMode, Severity, nearest};
 use crate::judge::judge;
-use crate::model::{CheckId, Level, Reason, RunRecord, Selector, format_duration};
+use crate::model::{CheckId, Level, Reason, RunRecord, Selector, format_duration, is_in_group};
 use crate::report::{Judged, junit::junit, worst};
 use crate::schedule::{Finished, Job, run_once};
 
@@ -27,7 +27,7 @@ const LIGHT_AT_ONCE: usize = 64;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  haetae run                                     every enabled check\n  haetae run partners/payment                    one check\n  haetae run 'partners/**' tag:money --fail-on warning\n  haetae run tag:smoke --junit target/haetae.xml --artifacts target/haetae\n\nIt judges the single run: fail_after, flapping and maintenance play no part, and nobody is alerted.\nExit codes: 0 fine, 1 warning (with --fail-on warning), 2 critical, 3 could not be measured."
+    after_help = "Examples:\n  haetae run                                     every enabled check\n  haetae run partners/payment                    one check\n  haetae run 'partners/**' tag:money --fail-on warning\n  haetae run tag:smoke --junit target/haetae.xml --artifacts target/haetae\n\nIt judges the single run: fail_after and recover_after play no part, and nobody is alerted.\nExit codes: 0 fine, 1 warning (with --fail-on warning), 2 critical, 3 could not be measured."
 )]
 pub struct RunArgs {
     /// Ids, globs, tag:x, group:x; none = all enabled
@@ -41,7 +41,7 @@ pub struct RunArgs {
     /// Write everything as JSON; - is stdout
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Where screenshots and page sources go
+    /// Where screenshots and page sources go; below the current folder, whatever -C says
     #[arg(long, value_name = "DIR", default_value = "haetae-artifacts")]
     artifacts: PathBuf,
     /// A value for ${vars.NAME}
@@ -113,7 +113,7 @@ fn choose(project: &Project, selectors: &[String]) -> Result<Vec<CheckId>, Strin
             .map(|(id, _)| id)
             .collect();
         if matched.is_empty() {
-            return Err(match nearest(text, project.met.keys().map(CheckId::as_str)) {
+            return Err(match better_selector(project, text) {
                 Some(near) => format!("`{text}` matches no check; did you mean `{near}`?"),
                 None => format!("`{text}` matches no enabled check; `haetae list` shows them all"),
             });
@@ -128,6 +128,28 @@ fn choose(project: &Project, selectors: &[String]) -> Result<Vec<CheckId>, Strin
         return Err("there are no enabled checks to run".into());
     }
     Ok(chosen.into_iter().collect())
+}
+
+/// What was probably meant by a selector that matches nothing.
+fn better_selector(project: &Project, text: &str) -> Option<String> {
+    let ids = || project.met.keys().map(CheckId::as_str);
+    let group = text.trim_end_matches('/');
+    if project.met.keys().any(|id| is_in_group(id.group(), group)) {
+        return Some(format!("group:{group}"));
+    }
+    let as_file = text.trim_start_matches("./").trim_start_matches("checks/");
+    let as_file = as_file
+        .strip_suffix(".yaml")
+        .or_else(|| as_file.strip_suffix(".yml"));
+    if let Some(id) = as_file.filter(|id| ids().any(|known| known == *id)) {
+        return Some(id.to_owned());
+    }
+    let last_segment = |id: &'_ str| id.rsplit('/').next().unwrap_or_default().to_owned();
+    nearest(text, ids()).map(str::to_owned).or_else(|| {
+        ids()
+            .find(|id| nearest(text, [last_segment(id).as_str()]).is_some())
+            .map(str::to_owned)
+    })
 }
 
 /// Errors anywhere keep a run from starting. A value that is missing does so only where a
@@ -202,6 +224,7 @@ fn judged(finished: Finished) -> Judged {
     let verdict = judge(&finished.outcome, &check.thresholds);
     Judged {
         name: check.name.clone(),
+        place: check.place.clone(),
         record: RunRecord {
             run: finished.run,
             check: check.id.clone(),
@@ -257,6 +280,9 @@ impl Progress {
             self.word(verdict.level),
             run.record.check
         ));
+        if verdict.level > Level::Ok {
+            self.line(&format!("         at {}", run.place));
+        }
         for (level, reason) in &verdict.reasons {
             self.line(&format!("         {level}: {reason}"));
             if let Reason::Broken { detail, .. } = reason {
@@ -264,6 +290,12 @@ impl Progress {
                     self.line(&format!("           {line}"));
                 }
             }
+        }
+        if let Some(excerpt) = &run.record.outcome.evidence.excerpt {
+            self.line(&format!(
+                "         received: {}",
+                excerpt.replace('\n', "\n         ")
+            ));
         }
         for file in &run.record.outcome.evidence.files {
             self.line(&format!("         {}: {}", file.what, file.path.display()));

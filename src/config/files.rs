@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::decode::{Node, Problem, Reader, Source, Tree};
+use crate::decode::{Node, Place, Problem, Reader, Source, Tree};
 
 /// Folders in folders are followed this deep.
 const DEEPEST: usize = 16;
@@ -23,7 +23,12 @@ pub struct Files {
 
 /// Finds and reads the files of a project folder.
 pub fn find(root: &Path, reader: &mut Reader<'_>) -> Files {
-    if !root.is_dir() {
+    if root.is_file() {
+        reader.report(
+            Problem::general(format!("{} is a file, and a project is a folder", root.display()))
+                .hint("name with -C the folder that holds checks/"),
+        );
+    } else if !root.is_dir() {
         reader.report(
             Problem::general(format!("there is no folder {}", root.display()))
                 .hint("name the project folder with -C, the one that holds checks/"),
@@ -52,6 +57,22 @@ pub fn read(source: &Arc<Source>, reader: &mut Reader<'_>) -> Option<Node> {
         reader.report(problem);
     }
     tree.root
+}
+
+/// An emptied file must not switch its checks off in silence.
+pub fn must_hold_something(source: &Arc<Source>, what: &str, reader: &mut Reader<'_>) {
+    let told = reader.problems.iter().any(|problem| {
+        problem
+            .place
+            .as_ref()
+            .is_some_and(|place| place.source.name == source.name)
+    });
+    if !told {
+        reader.report(
+            Problem::error(&Place::start_of(source), format!("the file holds no {what}"))
+                .hint("fill it, or remove it"),
+        );
+    }
 }
 
 fn folder(root: &Path, name: &str, reader: &mut Reader<'_>) -> Vec<Arc<Source>> {

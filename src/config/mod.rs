@@ -115,14 +115,16 @@ pub fn load(options: &LoadOptions) -> Project {
     }
     let mut read = checks::Checks::new(defaults, overrides, options.now);
     for source in &files.checks {
-        if let Some(tree) = files::read(source, &mut reader) {
-            read.file(source, &tree, &mut reader);
+        match files::read(source, &mut reader) {
+            Some(tree) => read.file(source, &tree, &mut reader),
+            None => files::must_hold_something(source, "check", &mut reader),
         }
     }
     let mut alerts = alerts::Alerts::default();
     for source in &files.alerts {
-        if let Some(tree) = files::read(source, &mut reader) {
-            alerts.file(&tree, &mut reader);
+        match files::read(source, &mut reader) {
+            Some(tree) => alerts.file(&tree, &mut reader),
+            None => files::must_hold_something(source, "channel or route", &mut reader),
         }
     }
     alerts.finish(

@@ -43,7 +43,7 @@ pub(super) fn read_thresholds(
                 reader.report(
                     Problem::error(
                         &entry.place,
-                        format!("a {} check does not measure `{}`", kind.name, entry.key),
+                        format!("`{}` is nothing that {} checks measure", entry.key, kind.name),
                     )
                     .hint(hint),
                 );

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use regex::Regex;
 
-use super::spec::nearest;
+use super::spec::{nearest, synonym};
 use super::template::Scope;
 use super::{Entry, Node, Place, Problem, Severity, Spec, Value};
 use crate::model::{CheckId, Quantity, Secret, Unit, parse_duration, parse_quantity};
@@ -310,7 +310,7 @@ impl<'l> Reader<'l> {
     /// The source line is not shown.
     pub fn refuse_literal_secret(&mut self, node: &Node, what: &str) {
         let Some(text) = node.scalar() else { return };
-        let named = text.contains("${env:") || text.contains("${file:") || text.contains("${vars.");
+        let named = text.contains("${");
         if self.deny_literal_secrets && !named && !text.is_empty() {
             self.report(
                 Problem::error(&node.place, format!("{what} must not stand in the file"))
@@ -397,10 +397,8 @@ impl<'n> Fields<'n> {
 }
 
 fn nearest_key(written: &str, spec: &'static Spec) -> Option<&'static str> {
-    nearest(
-        written,
-        spec.keys.iter().filter(|key| !key.planned).map(|key| key.name),
-    )
+    let known = spec.keys.iter().filter(|key| !key.planned).map(|key| key.name);
+    synonym(written, spec).or_else(|| nearest(written, known))
 }
 
 fn unknown_key(entry: &Entry, spec: &'static Spec, near: Option<&str>) -> Problem {

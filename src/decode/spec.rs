@@ -116,6 +116,38 @@ impl Spec {
     }
 }
 
+/// What people who come from other tools write, and what it is called here.
+const SYNONYMS: &[(&str, &str)] = &[
+    ("goto", "open"),
+    ("navigate", "open"),
+    ("visit", "open"),
+    ("fill", "type"),
+    ("enter", "type"),
+    ("input", "type"),
+    ("tap", "click"),
+    ("select", "choose"),
+    ("assert", "expect"),
+    ("verify", "expect"),
+    ("wait", "wait_for"),
+    ("sleep", "pause"),
+    ("id", "css"),
+    ("selector", "css"),
+    ("interval", "every"),
+    ("schedule", "cron"),
+    ("retries", "retry"),
+    ("assertions", "expect"),
+    ("receivers", "to"),
+    ("receiver", "to"),
+];
+
+/// The key of `spec` that another tool calls `word`.
+pub(crate) fn synonym(word: &str, spec: &Spec) -> Option<&'static str> {
+    SYNONYMS
+        .iter()
+        .find(|(other, ours)| *other == word && spec.key(ours).is_some_and(|key| !key.planned))
+        .map(|(_, ours)| *ours)
+}
+
 /// The candidate nearest to `word`, when it is near enough to be meant.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let reach = (word.chars().count() / 3).clamp(1, 3);

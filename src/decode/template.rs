@@ -102,6 +102,17 @@ impl Reader<'_> {
         if self.captures.contains(inside) {
             return Some(vec![Part::Captured(inside.to_owned())]);
         }
+        let looks_like_env = !inside.is_empty()
+            && inside
+                .chars()
+                .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+        if looks_like_env {
+            self.report(
+                Problem::error(place, format!("nothing is known by the name `${{{inside}}}`"))
+                    .hint(format!("did you mean `${{env:{inside}}}`?")),
+            );
+            return None;
+        }
         let hint = nearest(inside, self.captures.iter().map(String::as_str)).map_or_else(
             || "use ${env:NAME}, ${file:PATH}, ${vars.name}, ${run.id}, ${now}, ${random:8}, or a name that an earlier step remembers".to_owned(),
             |near| format!("did you mean `${{{near}}}`?"),

@@ -155,6 +155,12 @@ impl Tree {
             Some("a text that begins with { must be quoted")
         } else if what.contains("quote") || what.contains("quoted") {
             Some("a quote is opened and never closed")
+        } else if what.contains("only valid inside a block") || what.contains("flow") {
+            Some("a `{` or `[` above is not closed; a text in it that begins with # must be quoted")
+        } else if what.contains("block mapping") || what.contains("block collection") {
+            Some(
+                "the indentation here, or of the line above, does not fit: what belongs together begins in one column",
+            )
         } else if line.matches(": ").count() > 1 {
             Some("a text with a colon and a space in it must be quoted")
         } else {

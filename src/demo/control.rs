@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
@@ -84,6 +85,13 @@ async fn positions(State(control): State<Arc<Control>>) -> Json<Value> {
     Json(knobs.to_json())
 }
 
+fn wants_page(headers: &HeaderMap) -> bool {
+    headers
+        .get(ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|accepted| accepted.contains("text/html"))
+}
+
 async fn change(State(control): State<Arc<Control>>, headers: HeaderMap, body: Bytes) -> Response {
     let turned = read_change(&content_type(&headers), &body)
         .and_then(|(asker, change)| Ok((asker, control.turn(&change)?)));
@@ -91,8 +99,9 @@ async fn change(State(control): State<Arc<Control>>, headers: HeaderMap, body: B
         Ok((asker, knobs)) => {
             control.partner_follows(knobs).await;
             match asker {
-                Asker::Script => Json(knobs.to_json()).into_response(),
-                Asker::Page => Redirect::to("/demo/control").into_response(),
+                // `curl -d partner=slow` sends a form too, and wants to see what came of it.
+                Asker::Page if wants_page(&headers) => Redirect::to("/demo/control").into_response(),
+                Asker::Script | Asker::Page => Json(knobs.to_json()).into_response(),
             }
         }
         Err(problems) => refusal(&problems),

@@ -190,6 +190,13 @@ async fn a_wish_that_makes_no_sense_is_a_problem_with_the_allowed_values() {
     assert_eq!(answer.json()["errors"][0]["allowed"], allowed);
 
     let form = post(demo.site(), "/demo/control", FORM, "", "slack=limited").await;
+    assert_eq!(
+        form.json()["slack"],
+        "limited",
+        "a form from a script is answered with the state"
+    );
+    let from_page = format!("{FORM}\r\nAccept: text/html,*/*");
+    let form = post(demo.site(), "/demo/control", &from_page, "", "slack=limited").await;
     assert_eq!(form.header("location"), Some("/demo/control"));
     let knobs = get(demo.site(), "/demo/control.json", "").await.json();
     assert_eq!(

@@ -152,6 +152,7 @@ mod tests {
                 verdict,
             },
             name: id.into(),
+            place: String::new(),
         }
     }
 

@@ -13,6 +13,8 @@ pub struct Judged {
     pub record: RunRecord,
     /// The check's name for people.
     pub name: String,
+    /// Where it is written: `checks/shop/buy.yaml:2`.
+    pub place: String,
 }
 
 /// The worst level among runs; ok without any.

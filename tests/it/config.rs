@@ -75,7 +75,7 @@ fn five_broken_files_are_told_in_one_go() {
         "did you mean `method`?",
         "checks/c.yaml:4:19: error: `two hundred` is not a status",
         "checks/d.yaml:3:8: error: this is not YAML",
-        "checks/e.yaml:5:3: error: a http check does not measure `response_tme`",
+        "checks/e.yaml:5:3: error: `response_tme` is nothing that http checks measure",
         "did you mean `response_time`?",
     ] {
         assert!(said.contains(part), "`{part}` is missing in:\n{said}");

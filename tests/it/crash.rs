@@ -58,8 +58,20 @@ async fn killed_between_any_two_steps_the_incident_is_told_and_at_most_once_more
     };
     served.kill();
     let opened = ended.iter().filter(|text| text.starts_with("CRITICAL: ")).count();
-    assert_eq!(opened, 1, "{ended:?}");
-    assert_eq!(ended.len(), 2, "{ended:?}");
+    // At most one repeat per crash; usually none.
+    assert!(
+        (1..=1 + usize::try_from(crashes).unwrap()).contains(&opened),
+        "{ended:?}"
+    );
+    assert!(
+        ended[0].starts_with("CRITICAL: "),
+        "no end before the beginning: {ended:?}"
+    );
+    let rest = ended.iter().filter(|text| !text.starts_with("CRITICAL: "));
+    assert!(
+        rest.clone().count() == 1 && rest.clone().all(|text| text.contains("RESOLVED")),
+        "{ended:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -398,7 +398,7 @@ fn certificates_are_judged_and_their_faults_named() {
 }
 
 #[test]
-fn phases_add_up_and_are_measured_with_tls() {
+fn phases_are_measured_and_do_not_overlap() {
     let authority = authority();
     let folder = Folder::new();
     folder.write("ca.pem", &authority.pem);
@@ -415,10 +415,7 @@ fn phases_add_up_and_are_measured_with_tls() {
     };
     let sum =
         ms("dns_time") + ms("connect_time") + ms("tls_time") + ms("first_byte_time") + ms("download_time");
-    assert!(
-        sum <= ms("response_time") && ms("response_time") - sum < 25.0,
-        "{measured:#}"
-    );
-    assert!(ms("tls_time") > ms("connect_time"), "{measured:#}");
+    assert!(sum <= ms("response_time"), "{measured:#}");
+    assert!(ms("tls_time") > 0.0 && ms("connect_time") > 0.0, "{measured:#}");
     assert!(ms("certificate_left") > 0.0);
 }
