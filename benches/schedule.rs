@@ -96,6 +96,8 @@ fn plan() {
         retry: Retry::default(),
         thresholds: Vec::new(),
         confirmation: Confirmation::default(),
+        depends_on: Vec::new(),
+        target: String::new(),
         priority: Priority::Normal,
         enabled: true,
         fingerprint: 0,

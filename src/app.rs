@@ -20,10 +20,12 @@ use crate::check::net::tls::TlsRoots;
 use crate::check::retry::RetryBudget;
 use crate::clock::wall_now;
 use crate::config::{LoadOptions, Project};
+use crate::engine::{Command, remembers_since};
 use crate::housekeeping::{self, Housekeeping};
-use crate::model::SharedRedactor;
-use crate::notify::{Outbox, OutboxOptions, Transport};
-use crate::recorder::{Recorder, RecorderParts, remembered_since};
+use crate::mailbox::Asked;
+use crate::model::{ActionTaken, SharedRedactor};
+use crate::notify::{Courier, Listener, Outbox, OutboxNews, OutboxOptions, Transport};
+use crate::recorder::{Recorder, RecorderParts};
 use crate::reload::Reloader;
 use crate::schedule::{Order, Runner, RunnerOptions};
 use crate::status::Status;
@@ -111,7 +113,8 @@ impl App {
             services,
             remembered,
         } = Ground::prepare(&project, &options).await?;
-        let outbox = outbox(&project, &options, &store, &services, address)?;
+        let (commands, command_queue) = mpsc::channel(1_024);
+        let outbox = outbox(&project, &options, &store, &services, address, commands.clone())?;
         let status = Arc::new(Status::default());
         let (runner, reports) = Runner::new(Arc::clone(&services), permits(&project, options.runner));
         let (orders, order_queue) = mpsc::channel(64);
@@ -127,9 +130,9 @@ impl App {
             },
             remembered,
         );
-        let recorder = tokio::spawn(recorder.run(reports));
+        let recorder = tokio::spawn(recorder.run(reports, command_queue));
         let runner = tokio::spawn(runner.run(order_queue));
-        let enabled = project_seen.borrow().enabled();
+        let enabled = project_seen.borrow().to_run();
         let _ = orders.send(Order::Checks(enabled)).await;
 
         let reload_wanted = Arc::new(Notify::new());
@@ -153,6 +156,7 @@ impl App {
             status,
             project: project_seen,
             reload_wanted,
+            commands,
             evidence_dir,
             started: wall_now(),
         };
@@ -244,7 +248,7 @@ impl Ground {
         project.settings.targets.deny_own_port(address.port());
         // Whoever had these leases is gone: the lock is ours.
         store.release_leases().await?;
-        let remembered = store.remember(remembered_since(wall_now())).await?;
+        let remembered = store.remember(remembers_since(wall_now())).await?;
         Ok(Self {
             lock,
             store,
@@ -262,17 +266,62 @@ fn outbox(
     store: &Arc<dyn Store>,
     services: &Services,
     address: SocketAddr,
+    commands: mpsc::Sender<Asked>,
 ) -> Result<Arc<Outbox>, StartError> {
     let transport = Transport::new(&services.roots).map_err(StartError::Transport)?;
     let public_url = project.settings.public_url.clone();
     let outbox = Outbox::new(OutboxOptions {
-        store: Arc::clone(store),
+        courier: Courier {
+            store: Arc::clone(store),
+            redactor: options.redactor.clone(),
+            public_url: Some(public_url.unwrap_or_else(|| format!("http://{address}"))),
+            language: project.settings.language,
+        },
         transport: Arc::new(transport),
-        redactor: options.redactor.clone(),
-        public_url: Some(public_url.unwrap_or_else(|| format!("http://{address}"))),
+        listener: listener(commands),
     });
     outbox.serve(&project.channels);
     Ok(Arc::new(outbox))
+}
+
+/// What the outbox has to say becomes a command. When so many are waiting that there is no
+/// room, the next attempt to send says it again.
+fn listener(commands: mpsc::Sender<Asked>) -> Listener {
+    Arc::new(move |news| {
+        let command = match news {
+            OutboxNews::Channel { channel, trouble } => Command::ChannelState { channel, trouble },
+            OutboxNews::FallBack {
+                delivery,
+                channel,
+                notices,
+            } => Command::FallBack {
+                delivery,
+                channel,
+                notices,
+            },
+            OutboxNews::Action {
+                channel,
+                incident,
+                done,
+                said,
+            } => Command::ActionTaken {
+                incident,
+                taken: ActionTaken {
+                    channel,
+                    at: wall_now(),
+                    done,
+                    said,
+                },
+            },
+        };
+        let asked = Asked {
+            command,
+            answer: None,
+        };
+        if commands.try_send(asked).is_err() {
+            tracing::warn!("news of a channel was dropped: too much is waiting");
+        }
+    })
 }
 
 /// What all checks share, for `serve` and for `run`.

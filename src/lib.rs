@@ -18,9 +18,11 @@ pub mod browser;
 pub mod judge;
 pub mod alert;
 pub mod route;
+pub mod engine;
 
 // what is kept and what is sent
 pub mod store;
+pub mod mailbox;
 pub mod recorder;
 pub mod notify;
 pub mod housekeeping;

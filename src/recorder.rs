@@ -1,26 +1,25 @@
-//! A finished run's way to the store: judge → step → plan → one transaction.
+//! The shell around the engine: reports and commands in, one transaction out.
 //!
-//! Invariants: nothing is sent that is not in the store first; a run that changes nothing
-//! waits for a batch, a change is written at once. What is believed runs ahead of the store
-//! only while the store cannot be written, and nobody is told of it until it can.
+//! Invariants: nothing is sent that is not in the store first, but for critical messages
+//! while the store cannot be written; a run that changes nothing waits for a batch, a change
+//! is written at once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
-use crate::alert::{self, CheckState};
 use crate::clock::wall_now;
 use crate::config::Project;
-use crate::judge::judge;
-use crate::model::{CheckId, IncidentId, RunRecord, Timestamp, Transition, TransitionKind};
+use crate::engine::{Command, Effect, Engine, Memory, Refusal, Run};
+use crate::mailbox::Asked;
+use crate::model::{Delivery, Level, Owed, Timestamp};
 use crate::notify::Outbox;
-use crate::route::{Book, Telling};
 use crate::schedule::{Finished, Order, Report};
 use crate::status::Status;
-use crate::store::{Batch, Change, Remembered, Store};
+use crate::store::{Remembered, Store, StoreError};
 
 /// Quiet runs wait this long for company.
 const BATCH_WAIT: Duration = Duration::from_secs(1);
@@ -28,8 +27,10 @@ const BATCH_WAIT: Duration = Duration::from_secs(1);
 const LARGEST_BATCH: usize = 2_000;
 /// While the store cannot be written, only so many runs are kept for the history.
 const MOST_UNWRITTEN: usize = 50_000;
-/// Resolved incidents stay in the book this long, so that they can reopen.
-const BOOK_KEEPS: Duration = Duration::from_mins(10);
+/// After so long, critical messages do not wait for the store any more.
+const STORE_PATIENCE: Duration = Duration::from_secs(3);
+/// A message that could not be sent from memory is tried again after this.
+const MEMORY_PAUSE: Duration = Duration::from_secs(10);
 
 /// What the recorder works with.
 pub struct RecorderParts {
@@ -45,48 +46,48 @@ pub struct RecorderParts {
     pub project: watch::Receiver<Arc<Project>>,
 }
 
-/// Turns reports into what is believed, kept and owed.
+/// Turns reports and commands into what is believed, kept and owed.
 pub struct Recorder {
     parts: RecorderParts,
-    project: Arc<Project>,
-    states: HashMap<CheckId, CheckState>,
-    book: Book,
-    pending: Batch,
-    pending_states: HashMap<CheckId, CheckState>,
+    engine: Engine,
     flush_at: Option<Instant>,
+    /// Since when the store cannot be written.
+    failing_since: Option<Instant>,
+    /// Keys of what has left from memory.
+    sent: Vec<String>,
+    /// When what could not be sent from memory may be tried again.
+    again_at: HashMap<String, Instant>,
+    /// Who waits until what they asked for is written down.
+    waiting: Vec<oneshot::Sender<Result<(), Refusal>>>,
 }
 
 impl Recorder {
     /// Takes up where the last process stopped.
     #[must_use]
     pub fn new(parts: RecorderParts, remembered: Remembered) -> Self {
-        let project = parts.project.borrow().clone();
-        let mut book = Book::default();
-        for incident in remembered.incidents {
-            let check = project
-                .checks
-                .get(&incident.check)
-                .map(|runnable| &*runnable.check);
-            book.restore(incident, check, &project.routes);
-        }
-        let mut recorder = Self {
-            parts,
-            project,
-            states: remembered.states.into_iter().collect(),
-            book,
-            pending: Batch::default(),
-            pending_states: HashMap::new(),
-            flush_at: None,
+        let memory = Memory {
+            states: remembered.states,
+            incidents: remembered.incidents,
+            quiets: remembered.quiets,
         };
-        for (id, state) in &recorder.states {
-            recorder.parts.status.note_level(id, state.level());
+        let policy = Arc::clone(&parts.project.borrow().policy);
+        let engine = Engine::new(policy, memory, fastrand::u64(..), wall_now());
+        for (id, state) in engine.states() {
+            parts.status.note_level(id, state.level());
         }
-        recorder.close_unwatched();
-        recorder
+        Self {
+            parts,
+            engine,
+            flush_at: Some(Instant::now()),
+            failing_since: None,
+            sent: Vec::new(),
+            again_at: HashMap::new(),
+            waiting: Vec::new(),
+        }
     }
 
     /// Works until the reports end, then writes what is left.
-    pub async fn run(mut self, mut reports: mpsc::Receiver<Report>) {
+    pub async fn run(mut self, mut reports: mpsc::Receiver<Report>, mut commands: mpsc::Receiver<Asked>) {
         let mut received = Vec::new();
         loop {
             let wake = self.wake_time();
@@ -99,6 +100,7 @@ impl Recorder {
                         self.take(report).await;
                     }
                 }
+                Some(asked) = commands.recv() => self.obey(asked).await,
                 changed = self.parts.project.changed() => {
                     if changed.is_ok() {
                         self.take_project();
@@ -106,22 +108,27 @@ impl Recorder {
                 }
                 () = sleep_until(wake) => {}
             }
-            self.remind();
-            self.flush_if_due().await;
+            self.engine.tick(wall_now());
+            if self.engine.pending().is_urgent() && self.failing_since.is_none() {
+                self.flush_at = Some(Instant::now());
+            }
+            if self.flush_at.is_some_and(|at| at <= Instant::now()) {
+                self.flush().await;
+            }
         }
-        if !self.is_empty() {
+        if !self.engine.is_idle() {
             self.flush().await;
         }
     }
 
     fn wake_time(&self) -> Instant {
         let now = Instant::now();
-        let reminder = self
-            .book
-            .next_reminder()
+        let tick = self
+            .engine
+            .next_tick()
             .map(|due| now + due.since(wall_now()) + Duration::from_millis(1));
-        let idle = now + Duration::from_mins(1);
-        [self.flush_at, reminder]
+        let idle = now + Duration::from_secs(30);
+        [self.flush_at, tick]
             .into_iter()
             .flatten()
             .fold(idle, Instant::min)
@@ -131,206 +138,171 @@ impl Recorder {
         match report {
             Report::Late(id, at) => {
                 self.parts.status.note_late(&id);
-                self.pending.late.push((id, at));
-                self.flush_soon();
+                self.engine.take_late(id, at);
             }
-            Report::Finished(finished) => self.judge_run(*finished).await,
-        }
-    }
-
-    /// The walk of one run, up to what it owes.
-    async fn judge_run(&mut self, finished: Finished) {
-        let check = Arc::clone(&finished.job.runnable.check);
-        // The check may have been taken out while it ran.
-        if !self
-            .project
-            .checks
-            .get(&check.id)
-            .is_some_and(|known| known.check.enabled)
-        {
-            return;
-        }
-        let verdict = judge(&finished.outcome, &check.thresholds);
-        let now = finished.started + finished.took;
-        let state = self.states.remove(&check.id).unwrap_or_default();
-        let new_incident = IncidentId::from_entropy(fastrand::u64(..));
-        let (state, transition) =
-            alert::step(state, &check.id, &verdict, &check.confirmation, now, new_incident);
-        let record = RunRecord {
-            run: finished.run,
-            check: check.id.clone(),
-            started: finished.started,
-            took: finished.took,
-            outcome: finished.outcome,
-            verdict,
-        };
-        self.parts.status.note_run(&record, &state, finished.lateness);
-        if state.is_unsettled()
-            && let Some(after) = check.confirmation.recheck_every
-        {
-            let _ = self
-                .parts
-                .orders
-                .send(Order::Recheck(check.id.clone(), after))
-                .await;
-        }
-        if let Some(transition) = transition {
-            self.tell(transition, &record);
-        }
-        self.pending_states.insert(check.id.clone(), state.clone());
-        self.states.insert(check.id.clone(), state);
-        self.pending.runs.push(record);
-        self.flush_soon();
-    }
-
-    fn tell(&mut self, transition: Transition, record: &RunRecord) {
-        let Some(runnable) = self.project.checks.get(&transition.check) else {
-            return;
-        };
-        let check = Arc::clone(&runnable.check);
-        let facts = &record.outcome.evidence.facts;
-        let telling = self.book.plan(&transition, &check, &self.project.routes, facts);
-        tracing::info!(
-            check = %check.id,
-            incident = %transition.incident,
-            change = transition.kind.as_str(),
-            level = %transition.to,
-            reason = transition.verdict.headline(),
-            channels = telling.owed.len(),
-            silence = telling.silence.map(crate::route::Silence::as_str),
-            "incident changed"
-        );
-        if transition.kind == TransitionKind::Opened {
-            self.parts.status.note_incident();
-        }
-        self.book.commit(&telling, &check, &self.project.routes);
-        self.owe(Some(transition), telling);
-    }
-
-    fn owe(&mut self, transition: Option<Transition>, telling: Telling) {
-        let owed = telling
-            .owed
-            .into_iter()
-            .map(|owed| (uuid::Uuid::now_v7().simple().to_string(), owed))
-            .collect();
-        self.pending.changes.push(Change {
-            transition,
-            incident: telling.incident,
-            owed,
-            silence: telling.silence.map(crate::route::Silence::as_str),
-        });
-        self.flush_at = Some(Instant::now());
-    }
-
-    fn remind(&mut self) {
-        let now = wall_now();
-        let project = Arc::clone(&self.project);
-        let due = self
-            .book
-            .due_reminders(now, |id| project.checks.get(id).map(|runnable| &*runnable.check));
-        for telling in due {
-            if let Some(runnable) = project.checks.get(&telling.incident.check) {
-                self.book.commit(&telling, &runnable.check, &project.routes);
-                self.owe(None, telling);
+            Report::Finished(finished) => {
+                let lateness = finished.lateness;
+                if let Some(effect) = self.engine.take_run(run_of(*finished), wall_now()) {
+                    self.note(&effect, lateness);
+                    for (id, after) in effect.recheck {
+                        let _ = self.parts.orders.send(Order::Recheck(id, after)).await;
+                    }
+                }
             }
         }
-    }
-
-    /// Another configuration: what changed is counted anew, what is gone is closed, and
-    /// nobody is told anything by this alone.
-    fn take_project(&mut self) {
-        let next = self.parts.project.borrow_and_update().clone();
-        for (id, runnable) in &next.checks {
-            let changed = self
-                .project
-                .checks
-                .get(id)
-                .is_some_and(|known| known.check.fingerprint != runnable.check.fingerprint);
-            if changed && let Some(state) = self.states.get_mut(id) {
-                state.restart_counting();
-            }
-        }
-        self.project = next;
-        let project = Arc::clone(&self.project);
-        self.book.reroute(&project.routes, |id| {
-            project.checks.get(id).map(|runnable| &*runnable.check)
-        });
-        self.close_unwatched();
-    }
-
-    fn close_unwatched(&mut self) {
-        let is_watched = |id: &CheckId| {
-            self.project
-                .checks
-                .get(id)
-                .is_some_and(|known| known.check.enabled)
-        };
-        let gone: Vec<CheckId> = self.states.keys().filter(|id| !is_watched(id)).cloned().collect();
-        for id in &gone {
-            let state = self.states.remove(id).unwrap_or_default();
-            self.pending_states.remove(id);
-            self.pending.forgotten.push(id.clone());
-            if let Some(transition) = alert::close(state, id, wall_now()) {
-                let telling = self.book.close(&transition);
-                self.owe(Some(transition), telling);
-            }
-            self.flush_soon();
-        }
-        self.parts.status.forget(&gone);
-    }
-
-    fn is_empty(&self) -> bool {
-        self.pending.is_empty() && self.pending_states.is_empty()
-    }
-
-    fn flush_soon(&mut self) {
-        if self.pending.runs.len() >= LARGEST_BATCH {
+        if self.engine.pending().runs.len() >= LARGEST_BATCH && self.failing_since.is_none() {
             self.flush_at = Some(Instant::now());
         }
         self.flush_at.get_or_insert(Instant::now() + BATCH_WAIT);
     }
 
-    async fn flush_if_due(&mut self) {
-        if self.flush_at.is_some_and(|at| at <= Instant::now()) {
-            self.flush().await;
+    fn note(&self, effect: &Effect, lateness: Duration) {
+        self.parts
+            .status
+            .note_run(&effect.record, &effect.state, lateness);
+        let Some(transition) = &effect.transition else {
+            return;
+        };
+        let incident = self.engine.ledger().get(&transition.incident);
+        let held = incident.and_then(|incident| incident.held.as_ref());
+        self.parts.status.note_change(transition.kind, held);
+        tracing::info!(
+            check = %transition.check,
+            incident = %transition.incident,
+            change = transition.kind.as_str(),
+            level = %transition.to,
+            reason = transition.verdict.headline(),
+            held = held.map(tracing::field::display),
+            "incident changed"
+        );
+    }
+
+    async fn obey(&mut self, asked: Asked) {
+        // An incident that was over long ago is only in the store.
+        if let Command::Acknowledge { incident, .. } | Command::Mark { incident, .. } = &asked.command
+            && self.engine.ledger().get(incident).is_none()
+            && let Ok(Some(known)) = self.parts.store.incident(incident).await
+        {
+            self.engine.remember(known);
         }
+        let result = self.engine.take_command(asked.command, wall_now());
+        let Some(answer) = asked.answer else { return };
+        if result.is_err() {
+            let _ = answer.send(result);
+        } else {
+            // Only what is written down is done.
+            self.waiting.push(answer);
+        }
+        self.flush_at = Some(Instant::now());
+    }
+
+    fn take_project(&mut self) {
+        let next = self.parts.project.borrow_and_update().clone();
+        let before: HashSet<_> = self.engine.states().map(|(id, _)| id.clone()).collect();
+        self.engine.take_policy(Arc::clone(&next.policy), wall_now());
+        let gone: Vec<_> = before
+            .into_iter()
+            .filter(|id| !self.engine.states().any(|(known, _)| known == id))
+            .collect();
+        self.parts.status.forget(&gone);
     }
 
     /// Writes what is pending; what cannot be written is kept for the next try.
     async fn flush(&mut self) {
-        self.pending.states = self
-            .pending_states
+        let now = wall_now();
+        let store = Arc::clone(&self.parts.store);
+        match store.record(self.engine.batch(now), &self.sent).await {
+            Ok(()) => self.written(now),
+            Err(error) => self.store_failed(&error).await,
+        }
+    }
+
+    fn written(&mut self, now: Timestamp) {
+        self.engine.written(now);
+        self.sent.clear();
+        self.again_at.clear();
+        self.flush_at = None;
+        for answer in self.waiting.drain(..) {
+            let _ = answer.send(Ok(()));
+        }
+        if self.failing_since.take().is_some() {
+            tracing::info!("the store can be written again");
+            let _ = self
+                .engine
+                .take_command(Command::StoreState { trouble: None }, now);
+        }
+        self.parts.outbox.wake();
+    }
+
+    async fn store_failed(&mut self, error: &StoreError) {
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        tracing::error!(%error, cause, "runs cannot be written, will be tried again");
+        self.parts.status.note_store_failure();
+        let pending = self.engine.pending();
+        let excess = pending.runs.len().saturating_sub(MOST_UNWRITTEN);
+        pending.runs.drain(..excess);
+        let excess = pending.late.len().saturating_sub(MOST_UNWRITTEN);
+        pending.late.drain(..excess);
+        let since = *self.failing_since.get_or_insert_with(Instant::now);
+        if since.elapsed() >= STORE_PATIENCE {
+            let trouble = format!("the store cannot be written: {}", cause.unwrap_or_default());
+            let command = Command::StoreState {
+                trouble: Some(trouble),
+            };
+            let _ = self.engine.take_command(command, wall_now());
+            self.send_from_memory().await;
+        }
+        self.flush_at = Some(Instant::now() + BATCH_WAIT);
+    }
+
+    /// Critical messages do not wait for the store: they leave now, and are written down as
+    /// sent when it can be written again.
+    async fn send_from_memory(&mut self) {
+        let now = wall_now();
+        let due: Vec<(String, Owed)> = self
+            .engine
+            .pending()
+            .changes
             .iter()
-            .map(|(id, state)| (id.clone(), state.clone()))
+            .flat_map(|change| &change.owed)
+            .filter(|(_, owed)| owed.due <= now && owed.notice.level == Level::Critical)
+            .cloned()
             .collect();
-        self.pending.at = Some(wall_now());
-        match self.parts.store.record(&self.pending).await {
-            Ok(()) => {
-                let told = !self.pending.changes.is_empty();
-                self.pending = Batch::default();
-                self.pending_states.clear();
-                self.flush_at = None;
-                if told {
-                    self.parts.outbox.wake();
-                }
-                self.book.prune(wall_now() - BOOK_KEEPS);
+        for (key, owed) in due {
+            let waits = self.again_at.get(&key).is_some_and(|at| *at > Instant::now());
+            if waits || self.sent.contains(&key) {
+                continue;
             }
-            Err(error) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::error!(%error, cause, "runs cannot be written, will be tried again");
-                self.parts.status.note_store_failure();
-                let excess = self.pending.runs.len().saturating_sub(MOST_UNWRITTEN);
-                self.pending.runs.drain(..excess);
-                let excess = self.pending.late.len().saturating_sub(MOST_UNWRITTEN);
-                self.pending.late.drain(..excess);
-                self.flush_at = Some(Instant::now() + BATCH_WAIT);
+            if self.parts.outbox.send_now(delivery_of(key.clone(), owed)).await {
+                self.sent.push(key);
+            } else {
+                self.again_at.insert(key, Instant::now() + MEMORY_PAUSE);
             }
         }
     }
 }
 
-/// Incidents resolved after this may still reopen when a process takes up its work.
-#[must_use]
-pub fn remembered_since(now: Timestamp) -> Timestamp {
-    now - BOOK_KEEPS
+fn run_of(finished: Finished) -> Run {
+    Run {
+        check: Arc::clone(&finished.job.runnable.check),
+        id: finished.run,
+        started: finished.started,
+        took: finished.took,
+        outcome: finished.outcome,
+    }
+}
+
+fn delivery_of(key: String, owed: Owed) -> Delivery {
+    Delivery {
+        key,
+        channel: owed.channel,
+        route: owed.route,
+        group_key: owed.group_key,
+        due: owed.due,
+        created: owed.due,
+        attempts: 0,
+        form: owed.form,
+        fell_back: false,
+        notices: vec![owed.notice],
+    }
 }

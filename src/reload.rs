@@ -125,7 +125,7 @@ impl Reloader {
             }
             return ReloadOutcome::Refused(problems);
         }
-        let checks = project.enabled();
+        let checks = project.to_run();
         tracing::info!(checks = checks.len(), "files reloaded");
         self.outbox.serve(&project.channels);
         self.project.send_replace(Arc::new(project));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::alert::CheckState;
-use crate::model::{CheckId, Level, Quantity, RunRecord, Timestamp};
+use crate::model::{CheckId, Level, Quantity, RunRecord, Suppression, Timestamp, TransitionKind};
 
 /// A check as it stands.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -45,6 +45,8 @@ pub struct Totals {
     pub lateness_sum_ms: f64,
     /// Incidents opened.
     pub incidents_opened: u64,
+    /// Changes that were told to nobody, by the reason's word.
+    pub suppressed: BTreeMap<&'static str, u64>,
     /// Times the store could not be written.
     pub store_failures: u64,
 }
@@ -136,12 +138,13 @@ impl Status {
         self.totals.write().unwrap_or_else(PoisonError::into_inner).late += 1;
     }
 
-    /// Notes that an incident opened.
-    pub fn note_incident(&self) {
-        self.totals
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .incidents_opened += 1;
+    /// Notes a change of an incident, and why it was told to nobody.
+    pub fn note_change(&self, kind: TransitionKind, held: Option<&Suppression>) {
+        let mut totals = self.totals.write().unwrap_or_else(PoisonError::into_inner);
+        totals.incidents_opened += u64::from(kind == TransitionKind::Opened);
+        if let Some(held) = held {
+            *totals.suppressed.entry(held.word()).or_default() += 1;
+        }
     }
 
     /// Notes that the store could not be written.

@@ -12,10 +12,13 @@ const CORE: &[&str] = &[
     "judge.rs",
     "alert",
     "route",
+    "engine",
     "report",
     "schedule/plan.rs",
     "notify/backoff.rs",
     "notify/message.rs",
+    "notify/words.rs",
+    "notify/common.rs",
 ];
 
 /// What the core must not know.
@@ -112,6 +115,9 @@ fn files(path: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(path).unwrap() {
         let entry = entry.unwrap().path();
+        if entry.ends_with("tests") {
+            continue;
+        }
         if entry.is_dir() || entry.extension().is_some_and(|ending| ending == "rs") {
             found.extend(files(&entry));
         }
@@ -191,6 +197,7 @@ fn a_kind_is_named_in_its_own_file_and_its_table_alone() {
     for room in [
         "alert",
         "route",
+        "engine",
         "judge.rs",
         "store",
         "schedule",
@@ -203,7 +210,16 @@ fn a_kind_is_named_in_its_own_file_and_its_table_alone() {
                 continue;
             }
             let code = code(&file);
-            for kind in ["\"http\"", "\"tcp\"", "\"browser\"", "\"slack\"", "\"dooray\""] {
+            for kind in [
+                "\"http\"",
+                "\"tcp\"",
+                "\"browser\"",
+                "\"slack\"",
+                "\"dooray\"",
+                "\"email\"",
+                "\"webhook\"",
+                "\"action\"",
+            ] {
                 assert!(!code.contains(kind), "{} knows the kind {kind}", file.display());
             }
         }

@@ -3,6 +3,9 @@
 //! Invariants: a worsening stays in the same incident; could-not-measure neither confirms nor
 //! resets another level; no resolve comes without an opening.
 
+mod batch;
+mod flapping;
 mod state;
 
+pub use batch::{Batch, Change, Gather};
 pub use state::{CheckState, Open, Phase, close, step};

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::flapping::Flapping;
 use crate::model::{
-    CheckId, Confirmation, IncidentId, Level, Timestamp, Transition, TransitionKind, Verdict, Window,
+    CheckId, Confirmation, IncidentId, Level, Reason, Timestamp, Transition, TransitionKind, Verdict, Window,
 };
 
 /// The same problem within this time of resolving reopens the incident.
@@ -60,6 +61,12 @@ pub struct CheckState {
     is_blind: bool,
     /// The level of the very last run.
     pub last: Option<Level>,
+    /// Since when the last runs have been at that level: when the first of them started.
+    #[serde(default)]
+    pub last_since: Option<Timestamp>,
+    /// How much the level changes.
+    #[serde(default)]
+    flapping: Flapping,
 }
 
 impl CheckState {
@@ -88,18 +95,35 @@ impl CheckState {
         }
     }
 
+    /// Whether the level changes all the time.
+    #[must_use]
+    pub fn is_flapping(&self) -> bool {
+        self.flapping.goes_on()
+    }
+
+    /// Whether it is down, or was when it was last looked at.
+    #[must_use]
+    pub fn looks_down(&self) -> bool {
+        self.level() == Level::Critical || self.last == Some(Level::Critical)
+    }
+
     /// Forgets the latest runs but not what is believed: the definition has changed.
     pub fn restart_counting(&mut self) {
         self.known.clear();
         self.blind.clear();
         self.since_worse = 0;
+        self.flapping = self.flapping.forgotten();
     }
 
-    fn take_in(&mut self, level: Level) {
+    fn take_in(&mut self, level: Level, started: Timestamp) {
+        if self.last != Some(level) {
+            self.last_since = Some(started);
+        }
         push(&mut self.blind, level == Level::Unknown);
         if level != Level::Unknown {
             push(&mut self.known, level);
             self.since_worse = (self.since_worse + 1).min(self.known.len());
+            self.flapping.take_in(level);
         }
         self.last = Some(level);
     }
@@ -129,12 +153,16 @@ impl CheckState {
         }
     }
 
+    /// The worst of what is known, of not being able to measure, and of flapping, which is
+    /// a warning by itself.
     fn believed(&self) -> Level {
-        if self.is_blind {
-            self.known_level.max(Level::Unknown)
+        let blind = if self.is_blind { Level::Unknown } else { Level::Ok };
+        let flapping = if self.is_flapping() {
+            Level::Warning
         } else {
-            self.known_level
-        }
+            Level::Ok
+        };
+        self.known_level.max(blind).max(flapping)
     }
 }
 
@@ -158,19 +186,22 @@ fn agree<T>(ring: &VecDeque<T>, window: Window, fits: impl Fn(&T) -> bool) -> bo
 ///
 /// A level is believed when `fail_after` of the last runs were at it or worse, an improvement
 /// when `recover_after` of the runs since were at it or better. Unknown runs are counted
-/// apart, and the believed level is the worst of the two counts. `new_incident` is used only
-/// when an incident opens.
+/// apart, flapping is a warning by itself, and the believed level is the worst of the three.
+/// `started` is when the run began; `new_incident` is used only when an incident opens.
 #[must_use]
 pub fn step(
     mut state: CheckState,
     check: &CheckId,
     verdict: &Verdict,
     policy: &Confirmation,
+    started: Timestamp,
     now: Timestamp,
     new_incident: IncidentId,
 ) -> (CheckState, Option<Transition>) {
-    state.take_in(verdict.level);
+    let was_flapping = state.is_flapping();
+    state.take_in(verdict.level, started);
     state.confirm(policy);
+    let is_flapping = state.is_flapping();
     let to = state.believed();
     let from = state.level();
     let change = match (&state.phase, to) {
@@ -195,6 +226,14 @@ pub fn step(
         }
         (Phase::Bad(open), level) if level < open.level => {
             Some((TransitionKind::Improved, open.incident.clone(), open.opened))
+        }
+        (Phase::Bad(open), _) if is_flapping != was_flapping => {
+            let kind = if is_flapping {
+                TransitionKind::FlappingBegan
+            } else {
+                TransitionKind::FlappingEnded
+            };
+            Some((kind, open.incident.clone(), open.opened))
         }
         (Phase::Bad(_), _) => None,
     };
@@ -225,9 +264,20 @@ pub fn step(
         to,
         at: now,
         opened,
-        verdict: verdict.clone(),
+        verdict: with_flapping(verdict, &state),
+        flapping: is_flapping,
     };
     (state, Some(transition))
+}
+
+/// While it is flapping, that is one more reason; the only one when the run itself was fine.
+fn with_flapping(verdict: &Verdict, state: &CheckState) -> Verdict {
+    let mut verdict = verdict.clone();
+    if state.is_flapping() {
+        let share = state.flapping.share();
+        verdict.reasons.push((Level::Warning, Reason::Flapping { share }));
+    }
+    verdict
 }
 
 /// Ends the open incident of a check that is no longer watched. Nobody is told.
@@ -245,6 +295,7 @@ pub fn close(state: CheckState, check: &CheckId, now: Timestamp) -> Option<Trans
         at: now,
         opened: open.opened,
         verdict: Verdict::default(),
+        flapping: false,
     })
 }
 
@@ -279,7 +330,7 @@ mod tests {
                 reasons: Vec::new(),
             };
             let id = IncidentId(format!("#{n}"));
-            let (next, transition) = step(state, &check, &verdict, policy, now, id);
+            let (next, transition) = step(state, &check, &verdict, policy, now, now, id);
             state = next;
             if let Some(t) = transition {
                 let after = format_duration(t.at.since(t.opened));
@@ -301,7 +352,7 @@ mod tests {
 
     #[test]
     fn one_failure_alone_says_nothing() {
-        assert_snapshot!(play("..x...x.w.x."), @"");
+        assert_snapshot!(play("..x...x....w...x."), @"12: #12 opened ok→warning after 0ms");
     }
 
     #[test]
@@ -373,6 +424,42 @@ mod tests {
     }
 
     #[test]
+    fn flapping_is_a_warning_of_its_own_until_the_check_is_calm() {
+        assert_snapshot!(play(".x.x.x.x...................."), @"
+        6: #6 opened ok→warning after 0ms
+        23: #6 resolved warning→ok after 17m
+        ");
+    }
+
+    #[test]
+    fn a_confirmed_critical_worsens_a_flapping_check() {
+        assert_snapshot!(play(".x.x.x.xxxx"), @"
+        6: #6 opened ok→warning after 0ms
+        8: #6 worsened warning→critical after 2m
+        ");
+    }
+
+    #[test]
+    fn a_check_that_flaps_while_its_incident_is_open_keeps_it() {
+        let policy = Confirmation {
+            fail_after: Window::in_a_row(1),
+            recover_after: Window::in_a_row(1),
+            recheck_every: None,
+        };
+        assert_snapshot!(play_with(".x.x.x.x.x", &policy), @"
+        1: #1 opened ok→critical after 0ms
+        2: #1 resolved critical→ok after 1m
+        3: #1 reopened ok→critical after 2m
+        4: #1 resolved critical→ok after 3m
+        5: #1 reopened ok→critical after 4m
+        6: #1 improved critical→warning after 5m
+        7: #1 worsened warning→critical after 6m
+        8: #1 improved critical→warning after 7m
+        9: #1 worsened warning→critical after 8m
+        ");
+    }
+
+    #[test]
     fn two_of_three_is_a_window() {
         let policy = Confirmation {
             fail_after: Window { needed: 2, of: 3 },
@@ -409,10 +496,11 @@ mod tests {
             &verdict,
             &policy,
             now,
+            now,
             IncidentId("a".into()),
         );
         assert!(state.is_unsettled());
-        let (state, _) = step(state, &check, &verdict, &policy, now, IncidentId("a".into()));
+        let (state, _) = step(state, &check, &verdict, &policy, now, now, IncidentId("a".into()));
         assert!(!state.is_unsettled());
     }
 
@@ -451,16 +539,22 @@ mod tests {
                 let now = Timestamp::from_unix_ms(i64::try_from(n).unwrap() * 60_000);
                 let id = IncidentId(format!("#{n}"));
                 let before = state.open().map(|open| open.incident.clone());
-                let (next, transition) = step(state, &check, &verdict, &policy, now, id);
+                let (next, transition) = step(state, &check, &verdict, &policy, now, now, id);
                 if let Some(t) = &transition {
                     prop_assert_eq!(t.from, believed);
-                    prop_assert_ne!(t.from, t.to);
+                    let keeps_level = matches!(
+                        t.kind,
+                        TransitionKind::FlappingBegan | TransitionKind::FlappingEnded
+                    );
+                    prop_assert_eq!(t.from == t.to, keeps_level);
                     let was_open = before.is_some();
                     match t.kind {
                         TransitionKind::Opened | TransitionKind::Reopened => prop_assert!(!was_open && t.to > Level::Ok),
                         TransitionKind::Worsened => prop_assert!(was_open && t.to > t.from),
                         TransitionKind::Improved => prop_assert!(was_open && t.to < t.from && t.to > Level::Ok),
                         TransitionKind::Resolved => prop_assert!(was_open && t.to == Level::Ok),
+                        TransitionKind::FlappingBegan => prop_assert!(was_open && t.flapping),
+                        TransitionKind::FlappingEnded => prop_assert!(was_open && !t.flapping),
                         TransitionKind::Closed => prop_assert!(false, "only an unwatched check is closed"),
                     }
                     if let Some(before) = before {
@@ -469,7 +563,8 @@ mod tests {
                     believed = t.to;
                 }
                 prop_assert_eq!(next.level(), believed);
-                prop_assert!(believed == Level::Ok || runs[..=n].contains(&believed));
+                let seen = runs[..=n].contains(&believed);
+                prop_assert!(believed == Level::Ok || seen || next.is_flapping());
                 state = serde_json::from_str(&serde_json::to_string(&next).unwrap()).unwrap();
                 prop_assert_eq!(&state, &next);
             }

@@ -14,11 +14,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Project;
+use crate::mailbox::Asked;
 use crate::model::Timestamp;
 use crate::status::Status;
 use crate::store::Store;
@@ -36,6 +37,8 @@ pub struct ApiParts {
     pub project: watch::Receiver<Arc<Project>>,
     /// Asks for a reload.
     pub reload_wanted: Arc<Notify>,
+    /// What people want done.
+    pub commands: mpsc::Sender<Asked>,
     /// Where screenshots lie.
     pub evidence_dir: PathBuf,
     /// When this process started.

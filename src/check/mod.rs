@@ -8,6 +8,7 @@ pub mod expect;
 pub mod http;
 pub mod matcher;
 pub mod net;
+pub mod pulse;
 pub mod retry;
 pub mod services;
 pub mod tcp;

@@ -6,8 +6,8 @@ use serde_json::json;
 use super::{Context, Exit, print_table};
 use crate::config::Project;
 use crate::decode::{SecretMode, Severity};
-use crate::model::Level;
-use crate::route::{Labels, matching_routes};
+use crate::model::{Labels, Level};
+use crate::route::routes_at_some_time;
 
 #[derive(Debug, Args)]
 #[command(
@@ -72,8 +72,9 @@ fn routes_of(
     let labels = Labels {
         check: &runnable.check,
         level,
+        now: crate::clock::wall_now(),
     };
-    matching_routes(&project.routes, labels)
+    routes_at_some_time(&project.policy.routes, labels)
         .into_iter()
         .map(|route| {
             (

@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::matchers::{MATCH, WINDOW, Windows, fallible, read_match, read_window};
+use super::quieting::{
+    INHIBIT, MAINTENANCE, STORM, StormSetting, read_inhibit, read_maintenance, read_storm,
+};
 use crate::decode::{Entry, Fields, Key, Node, Problem, Reader, Shape, Spec, nearest};
-use crate::model::{ChannelName, Check, Glob, Level};
+use crate::model::{Calendar, ChannelName, Check, Hours, Labels, Level, Maintenance, Matcher, Timestamp};
 use crate::notify::{Channel, KINDS};
-use crate::route::{GroupBy, Labels, Matcher, Route, matching_routes};
+use crate::route::{Escalation, GroupBy, Inhibit, Route, routes_at_some_time};
 
 /// The keys of a file under `alerts/`.
 pub static ALERTS: Spec = Spec {
@@ -19,10 +23,26 @@ pub static ALERTS: Spec = Spec {
             Shape::List(&Shape::Object(&ROUTE)),
             "Who is told what; the first match takes it.",
         ),
-        Key::planned("windows"),
-        Key::planned("maintenance"),
-        Key::planned("inhibit"),
-        Key::planned("storm"),
+        Key::new(
+            "windows",
+            Shape::Map(&Shape::Object(&WINDOW)),
+            "Hours of the week, for `during`.",
+        ),
+        Key::new(
+            "maintenance",
+            Shape::List(&Shape::Object(&MAINTENANCE)),
+            "Planned times in which nothing is told.",
+        ),
+        Key::new(
+            "inhibit",
+            Shape::List(&Shape::Object(&INHIBIT)),
+            "Incidents that say it all for others.",
+        ),
+        Key::new(
+            "storm",
+            Shape::Either(&[Shape::Object(&STORM), Shape::Choice(&["off"])]),
+            "When many incidents become one summary per channel; `off` for never.",
+        ),
     ],
 };
 
@@ -70,45 +90,48 @@ static ROUTE: Spec = Spec {
             "false",
             "Later routes may match as well.",
         ),
-        Key::planned("escalate"),
-        Key::planned("digest"),
+        Key::new(
+            "escalate",
+            Shape::List(&Shape::Object(&ESCALATION)),
+            "Who is told besides while nobody acknowledges.",
+        ),
+        Key::new(
+            "digest",
+            Shape::Plain,
+            "A cron expression: news is held until then, and told as one summary.",
+        ),
+        Key::or("timezone", Shape::Plain, "UTC", "Of `digest`."),
     ],
 };
 
-static MATCH: Spec = Spec {
-    name: "match",
-    example: "match: { level: critical, tags: [partner] }",
+static ESCALATION: Spec = Spec {
+    name: "an escalation step",
+    example: "- { after: 15m, to: [pager] }",
     keys: &[
-        Key::new(
-            "level",
-            Shape::OneOrMany(&Shape::Choice(&["warning", "critical", "unknown"])),
-            "Any of these levels.",
+        Key::required(
+            "after",
+            Shape::Duration,
+            "How long after the route first told of it, while nobody acknowledges.",
         ),
-        Key::new(
-            "check",
-            Shape::OneOrMany(&Shape::Plain),
-            "Any of these ids or globs.",
-        ),
-        Key::new(
-            "group",
-            Shape::OneOrMany(&Shape::Plain),
-            "Any of these groups, with their subgroups.",
-        ),
-        Key::new("tags", Shape::OneOrMany(&Shape::Plain), "All of these tags."),
-        Key::new("kind", Shape::OneOrMany(&Shape::Plain), "Any of these kinds."),
-        Key::new("owner", Shape::OneOrMany(&Shape::Plain), "Any of these owners."),
-        Key::planned("location"),
-        Key::planned("during"),
+        Key::required("to", Shape::OneOrMany(&Shape::Plain), "Who is told then."),
     ],
 };
 
 /// Channels and routes as they are read, file after file.
-#[derive(Default)]
 pub struct Alerts {
     /// Who can be told.
     pub channels: Vec<Channel>,
     /// Who is told what.
     pub routes: Vec<Route>,
+    /// Planned quiet times.
+    pub maintenance: Vec<Maintenance>,
+    /// What mutes what.
+    pub inhibit: Vec<Inhibit>,
+    /// When many incidents become one summary; the built-in limit where nothing is said.
+    pub storm: Option<StormSetting>,
+    /// Hours of the week by name.
+    pub windows: Windows,
+    now: Timestamp,
     places: BTreeMap<String, String>,
     /// Where routes name channels, to be looked up when all files are read.
     named: Vec<(ChannelName, Node)>,
@@ -118,7 +141,41 @@ pub struct Alerts {
 }
 
 impl Alerts {
-    /// Reads one file.
+    /// Nothing yet; `now` is for calendars that never come.
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            channels: Vec::new(),
+            routes: Vec::new(),
+            maintenance: Vec::new(),
+            inhibit: Vec::new(),
+            storm: None,
+            windows: Windows::new(),
+            now,
+            places: BTreeMap::new(),
+            named: Vec::new(),
+            unread: Vec::new(),
+            seen_any: false,
+        }
+    }
+
+    /// Reads the windows of one file; those of all files are read before anything else, so
+    /// that each file may name them.
+    pub fn windows(&mut self, root: &Node, reader: &mut Reader<'_>) {
+        let Some(node) = root.get("windows") else { return };
+        for entry in reader.entries(node) {
+            if self.windows.contains_key(&entry.key) {
+                let twice = format!("the window `{}` is here a second time", entry.key);
+                reader.report(Problem::error(&entry.place, twice));
+            } else {
+                // One with a mistake stands for itself, so that routes may name it.
+                let hours = read_window(&entry.key, &entry.node, reader);
+                let hours = hours.unwrap_or_else(|| Hours::always(&entry.key));
+                self.windows.insert(entry.key.clone(), hours);
+            }
+        }
+    }
+
+    /// Reads the rest of one file.
     pub fn file(&mut self, root: &Node, reader: &mut Reader<'_>) {
         self.seen_any = true;
         let Some(fields) = Fields::open(root, &ALERTS, reader) else {
@@ -133,6 +190,21 @@ impl Alerts {
             let routes = reader.list(node, |reader, item| self.route(item, reader));
             self.routes.extend(routes);
         }
+        let (windows, now) = (&self.windows, self.now);
+        if let Some(node) = fields.get("maintenance") {
+            let read = reader.list(node, |reader, item| read_maintenance(item, windows, now, reader));
+            self.maintenance.extend(read);
+        }
+        if let Some(node) = fields.get("inhibit") {
+            let read = reader.list(node, |reader, item| read_inhibit(item, windows, reader));
+            self.inhibit.extend(read);
+        }
+        if let Some(node) = fields.get("storm") {
+            if self.storm.is_some() {
+                reader.error(node, "`storm` is here a second time");
+            }
+            self.storm = read_storm(node, reader).or(self.storm);
+        }
     }
 
     fn channel(&mut self, entry: &Entry, reader: &mut Reader<'_>) {
@@ -146,21 +218,55 @@ impl Alerts {
             );
             return;
         }
+        let fallback = entry.node.get("fallback").map(|node| self.names(node, reader));
         match read_channel(entry, reader) {
-            Some(channel) => self.channels.push(channel),
+            Some(channel) => self.channels.push(Channel {
+                fallback: fallback.unwrap_or_default(),
+                ..channel
+            }),
             None => self.unread.push(entry.key.clone()),
         }
     }
 
+    /// Names of channels, to be looked up when all files are read.
+    fn names(&mut self, node: &Node, reader: &mut Reader<'_>) -> Vec<ChannelName> {
+        reader.one_or_many(node, |reader, item| {
+            let name = ChannelName(reader.plain(item)?.into());
+            self.named.push((name.clone(), item.clone()));
+            Some(name)
+        })
+    }
+
+    fn escalation(&mut self, node: &Node, reader: &mut Reader<'_>) -> Option<Escalation> {
+        let fields = Fields::open(node, &ESCALATION, reader)?;
+        let after = fields
+            .get("after")
+            .and_then(|node| reader.positive_duration(node));
+        let to = fields.get("to").map(|node| self.names(node, reader));
+        Some(Escalation {
+            after: after?,
+            to: to?,
+        })
+    }
+
+    fn digest(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Calendar> {
+        let node = fields.get("digest")?;
+        let zone = match fields.get("timezone") {
+            Some(node) => reader.plain(node)?,
+            None => "UTC".to_owned(),
+        };
+        let calendar = Calendar::parse(&reader.plain(node)?, &zone, self.now);
+        fallible(node, calendar.map_err(|why| why.to_string()), reader)
+    }
+
     fn route(&mut self, node: &Node, reader: &mut Reader<'_>) -> Option<Route> {
         let fields = Fields::open(node, &ROUTE, reader)?;
-        let to = fields.get("to").map(|node| {
-            reader.one_or_many(node, |reader, item| {
-                let name = ChannelName(reader.plain(item)?.into());
-                self.named.push((name.clone(), item.clone()));
-                Some(name)
-            })
-        });
+        let to = fields.get("to").map(|node| self.names(node, reader));
+        let mut escalate: Vec<Escalation> = fields
+            .get("escalate")
+            .map(|node| reader.list(node, |reader, item| self.escalation(item, reader)))
+            .unwrap_or_default();
+        escalate.sort_by_key(|step| step.after);
         let by = [
             ("group", GroupBy::Group),
             ("check", GroupBy::Check),
@@ -171,7 +277,7 @@ impl Alerts {
         let route = Route {
             name: fields.get("name").and_then(|node| reader.plain(node))?,
             matcher: match fields.get("match") {
-                Some(node) => read_match(node, reader)?,
+                Some(node) => read_match(node, &self.windows, reader)?,
                 None => Matcher::default(),
             },
             to: to?,
@@ -194,6 +300,8 @@ impl Alerts {
                 .get("continue")
                 .and_then(|node| reader.boolean(node))
                 .unwrap_or(false),
+            digest: self.digest(&fields, reader),
+            escalate,
         };
         if self.routes.iter().any(|other| other.name == route.name) {
             reader.error(node, format!("there are two routes called `{}`", route.name));
@@ -225,7 +333,12 @@ impl Alerts {
 
     fn must_be_heard(&self, check: &Check, reader: &mut Reader<'_>) {
         for level in [Level::Warning, Level::Critical, Level::Unknown] {
-            if matching_routes(&self.routes, Labels { check, level }).is_empty() {
+            let labels = Labels {
+                check,
+                level,
+                now: self.now,
+            };
+            if routes_at_some_time(&self.routes, labels).is_empty() {
                 reader.check = Some(check.id.clone());
                 reader.report(
                     Problem::general(format!(
@@ -241,8 +354,12 @@ impl Alerts {
 }
 
 fn read_channel(entry: &Entry, reader: &mut Reader<'_>) -> Option<Channel> {
-    let kinds = reader.entries(&entry.node);
-    let [kind_entry] = kinds else {
+    let kinds: Vec<&Entry> = reader
+        .entries(&entry.node)
+        .iter()
+        .filter(|entry| entry.key != "fallback")
+        .collect();
+    let [kind_entry] = kinds.as_slice() else {
         let all: Vec<String> = KINDS.iter().map(|kind| format!("`{}`", kind.name)).collect();
         reader.error(
             &entry.node,
@@ -277,39 +394,6 @@ fn read_channel(entry: &Entry, reader: &mut Reader<'_>) -> Option<Channel> {
         name: ChannelName(entry.key.as_str().into()),
         kind: kind.name,
         sender,
-    })
-}
-
-fn read_match(node: &Node, reader: &mut Reader<'_>) -> Option<Matcher> {
-    let fields = Fields::open(node, &MATCH, reader)?;
-    let levels = [
-        ("warning", Level::Warning),
-        ("critical", Level::Critical),
-        ("unknown", Level::Unknown),
-    ];
-    let mut texts = |key: &str| {
-        fields
-            .get(key)
-            .map(|node| reader.one_or_many(node, Reader::plain))
-            .unwrap_or_default()
-    };
-    let checks = texts("check");
-    let groups = texts("group");
-    let tags = texts("tags");
-    let kinds = texts("kind");
-    let owners = texts("owner");
-    Some(Matcher {
-        levels: fields
-            .get("level")
-            .map(|node| reader.one_or_many(node, |reader, item| reader.choice(item, &levels)))
-            .unwrap_or_default(),
-        checks: checks.iter().map(|text| Glob::new(text)).collect(),
-        groups: groups
-            .iter()
-            .map(|group| group.trim_matches('/').to_owned())
-            .collect(),
-        tags,
-        kinds,
-        owners,
+        fallback: Vec::new(),
     })
 }

@@ -208,7 +208,11 @@ static COMMON: &[Key] = &[
         Shape::Ref(&crate::browser::STEPS),
         "Clean-up, also after a failure.",
     ),
-    Key::planned("depends_on"),
+    Key::new(
+        "depends_on",
+        Shape::OneOrMany(&Shape::Plain),
+        "While one of these checks is down, nothing is told of this one.",
+    ),
     Key::planned("locations"),
     Key::planned("quorum"),
     Key::planned("matrix"),

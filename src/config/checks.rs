@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use super::check_keys::{CHECK, ENTRY, LIST, PLANNED_KINDS};
 use super::check_times::{Times, read_confirmation, read_retry};
+use super::depends::Named;
 use super::merge::{Effective, fingerprint, flatten, over};
 use super::settings::read_vars;
 use super::thresholds::read_thresholds;
 use crate::check::{self, Blocks, KINDS, Kind, Probe, Runnable};
 use crate::decode::{Fields, Node, Problem, Reader, Source, Spec, Value};
+use crate::engine::is_own;
 use crate::model::{Check, CheckId, Priority, Retry, Schedule, Text, Timestamp, Unit, format_duration};
 
 /// Checks as they are read, file after file.
@@ -21,6 +23,8 @@ pub struct Checks {
     pub effective: BTreeMap<CheckId, Vec<Effective>>,
     /// Every check that was met, readable or not.
     pub met: BTreeMap<CheckId, Met>,
+    /// Where checks name what they depend on.
+    pub(super) depends: Named,
     defaults: Option<Node>,
     overrides: Vec<(String, Text)>,
     now: Timestamp,
@@ -46,6 +50,7 @@ impl Checks {
             defaults,
             overrides,
             met: BTreeMap::new(),
+            depends: Named::new(),
             now,
         }
     }
@@ -148,8 +153,20 @@ impl Checks {
         merged
     }
 
+    fn read_depends(&mut self, id: &CheckId, fields: &Fields<'_>, reader: &mut Reader<'_>) -> Vec<CheckId> {
+        let Some(node) = fields.get("depends_on") else {
+            return Vec::new();
+        };
+        reader.one_or_many(node, |reader, item| {
+            let text = reader.plain(item)?;
+            let on = parse_id(&text, item, reader)?;
+            self.depends.push((id.clone(), on.clone(), item.clone()));
+            Some(on)
+        })
+    }
+
     fn read(
-        &self,
+        &mut self,
         id: &CheckId,
         node: &Node,
         spec: &'static Spec,
@@ -196,6 +213,8 @@ impl Checks {
             attempt_timeout,
             retry,
             confirmation: read_confirmation(&fields, reader),
+            depends_on: self.read_depends(id, &fields, reader),
+            target: probe.as_deref().map(Probe::target).unwrap_or_default(),
             priority: fields
                 .get("priority")
                 .and_then(|node| reader.choice(node, PRIORITIES))
@@ -243,6 +262,16 @@ fn has_kind(node: &Node) -> bool {
 
 fn parse_id(text: &str, node: &Node, reader: &mut Reader<'_>) -> Option<CheckId> {
     match CheckId::parse(text) {
+        Ok(id) if is_own(&id) => {
+            reader.report(
+                Problem::error(
+                    &node.place,
+                    format!("`{id}` cannot be an id: `haetae/` is haetae's own"),
+                )
+                .hint("name the folder otherwise"),
+            );
+            None
+        }
         Ok(id) => Some(id),
         Err(proposal) => {
             reader.report(

@@ -7,19 +7,24 @@ mod alerts;
 mod check_keys;
 mod check_times;
 mod checks;
+mod depends;
 mod files;
+mod matchers;
 mod merge;
+mod quieting;
 mod settings;
 mod thresholds;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::check::Runnable;
-use crate::decode::{Lookup, Problem, Reader, SecretMode, Severity, schema_of};
-use crate::model::{CheckId, Secret, Text, Timestamp};
+use crate::decode::{Lookup, Problem, Reader, SecretMode, Severity, Source, schema_of};
+use crate::engine::watchdog_check;
+use crate::model::{CheckId, Hours, Matcher, Secret, Text, Timestamp};
 use crate::notify::Channel;
-use crate::route::Route;
+use crate::route::{Policy, StormLimit};
 
 pub use checks::Met;
 pub use merge::Effective;
@@ -52,8 +57,10 @@ pub struct Project {
     pub met: BTreeMap<CheckId, Met>,
     /// Who can be told.
     pub channels: Vec<Channel>,
-    /// Who is told what.
-    pub routes: Vec<Route>,
+    /// Who is told what, and when.
+    pub policy: Arc<Policy>,
+    /// Hours of the week by name, for matchers that come later.
+    pub windows: BTreeMap<String, Hours>,
     /// What must be masked.
     pub secrets: Vec<Secret>,
     /// What is wrong, in the order of files.
@@ -76,6 +83,19 @@ impl Project {
             .filter(|runnable| runnable.check.enabled)
             .cloned()
             .collect()
+    }
+
+    /// What the scheduler runs: the checks, and haetae's own heartbeat.
+    #[must_use]
+    pub fn to_run(&self) -> Vec<Runnable> {
+        let mut all = self.enabled();
+        all.extend(
+            self.settings
+                .watchdog
+                .as_ref()
+                .map(|watchdog| crate::check::pulse::runnable(watchdog_check(watchdog.every))),
+        );
+        all
     }
 
     /// Whether it can be used.
@@ -120,28 +140,94 @@ pub fn load(options: &LoadOptions) -> Project {
             None => files::must_hold_something(source, "check", &mut reader),
         }
     }
-    let mut alerts = alerts::Alerts::default();
-    for source in &files.alerts {
-        match files::read(source, &mut reader) {
-            Some(tree) => alerts.file(&tree, &mut reader),
-            None => files::must_hold_something(source, "channel or route", &mut reader),
-        }
-    }
+    depends::check(&read.depends, &read.met, &read.readable, &mut reader);
+    let alerts = read_alerts(&files.alerts, options.now, &mut reader);
     alerts.finish(
         read.readable.values().map(|runnable| &*runnable.check),
         &mut reader,
     );
+    settings.check_controls(&read.met, &mut reader);
     let secrets = reader.take_secrets();
+    let policy = policy(&alerts, &read.readable, &settings);
+    let mut channels = alerts.channels;
+    channels.extend(
+        settings
+            .watchdog
+            .as_ref()
+            .map(|watchdog| watchdog.channel.clone()),
+    );
     Project {
         root: options.root.clone(),
         settings,
         checks: read.readable,
         effective: read.effective,
         met: read.met,
-        channels: alerts.channels,
-        routes: alerts.routes,
+        channels,
+        policy: Arc::new(policy),
+        windows: alerts.windows,
         secrets,
         problems: in_order(reader.problems),
+    }
+}
+
+/// What the engine decides by.
+fn policy(alerts: &alerts::Alerts, checks: &BTreeMap<CheckId, Runnable>, settings: &Settings) -> Policy {
+    Policy {
+        checks: checks
+            .iter()
+            .map(|(id, runnable)| (id.clone(), Arc::clone(&runnable.check)))
+            .collect(),
+        routes: alerts.routes.clone(),
+        maintenance: alerts.maintenance.clone(),
+        inhibit: alerts.inhibit.clone(),
+        storm: alerts
+            .storm
+            .map_or(Some(StormLimit::default()), quieting::StormSetting::limit),
+        channels: alerts
+            .channels
+            .iter()
+            .map(|channel| (channel.name.clone(), channel.fallback.clone()))
+            .collect(),
+        blind_guard: settings.blind_guard.clone(),
+    }
+}
+
+fn read_alerts(files: &[Arc<Source>], now: Timestamp, reader: &mut Reader<'_>) -> alerts::Alerts {
+    let mut alerts = alerts::Alerts::new(now);
+    let mut trees = Vec::new();
+    for source in files {
+        match files::read(source, reader) {
+            Some(tree) => trees.push(tree),
+            None => files::must_hold_something(source, "channel or route", reader),
+        }
+    }
+    for tree in &trees {
+        alerts.windows(tree, reader);
+    }
+    for tree in &trees {
+        alerts.file(tree, reader);
+    }
+    alerts
+}
+
+/// Reads a matcher that somebody typed, in YAML or JSON, as a route's `match` would be.
+///
+/// # Errors
+/// Every problem, in words for people.
+pub fn read_matcher(text: &str, windows: &BTreeMap<String, Hours>) -> Result<Matcher, String> {
+    let lookup = Machine { root: PathBuf::new() };
+    let mut reader = Reader::new(&lookup, SecretMode::Skip);
+    let source = Arc::new(Source {
+        name: "match".into(),
+        text: text.to_owned(),
+    });
+    let tree = files::read(&source, &mut reader);
+    let matcher = tree.and_then(|tree| matchers::read_match(&tree, windows, &mut reader));
+    let problems: Vec<String> = reader.problems.iter().map(Problem::in_one_line).collect();
+    match matcher.filter(|_| problems.is_empty()) {
+        Some(matcher) if matcher.is_empty() => Err("it names nothing, and would match every incident".into()),
+        Some(matcher) => Ok(matcher),
+        None => Err(problems.join("; ")),
     }
 }
 

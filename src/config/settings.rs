@@ -1,5 +1,6 @@
 //! `haetae.yaml`.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +8,10 @@ use std::time::Duration;
 use super::merge::flatten;
 use crate::browser::{BrowserSettings, DriverCommand};
 use crate::check::net::targets::{Network, TargetPolicy};
-use crate::decode::{Fields, Key, Node, Problem, Reader, Shape, Spec};
-use crate::model::Text;
+use crate::decode::{Fields, Key, Node, Problem, Reader, Shape, Spec, nearest};
+use crate::model::{CheckId, Language, Text};
+use crate::notify::{WATCHDOG, Watchdog, read_watchdog};
+use crate::route::BlindGuard;
 
 /// The keys of `haetae.yaml`.
 pub static SETTINGS: Spec = Spec {
@@ -27,7 +30,7 @@ pub static SETTINGS: Spec = Spec {
             Shape::Plain,
             "How others reach the pages, for links in messages.",
         ),
-        Key::or("language", Shape::Choice(&["en"]), "en", "Of messages and pages."),
+        Key::or("language", Shape::Choice(&["en", "ko"]), "en", "Of messages."),
         Key::new("defaults", Shape::Any, "For every check, as in a check."),
         Key::new(
             "vars",
@@ -57,8 +60,16 @@ pub static SETTINGS: Spec = Spec {
             Shape::Object(&SECRETS),
             "How strictly secrets are kept out of files.",
         ),
-        Key::planned("watchdog"),
-        Key::planned("blind_guard"),
+        Key::new(
+            "watchdog",
+            Shape::Object(&WATCHDOG),
+            "A heartbeat to the outside: when it stops, haetae is not watching.",
+        ),
+        Key::new(
+            "blind_guard",
+            Shape::Object(&BLIND_GUARD),
+            "When our own network failed: one message about us, none about targets.",
+        ),
         Key::planned("thresholds"),
         Key::planned("cluster"),
         Key::planned("otel"),
@@ -157,6 +168,24 @@ static RETENTION: Spec = Spec {
     ],
 };
 
+static BLIND_GUARD: Spec = Spec {
+    name: "blind_guard",
+    example: "blind_guard: { controls: [infra/uplink], share: 80% }",
+    keys: &[
+        Key::required(
+            "controls",
+            Shape::OneOrMany(&Shape::Plain),
+            "Checks of what answers whenever our own network works.",
+        ),
+        Key::or(
+            "share",
+            Shape::Plain,
+            "80%",
+            "How much of all that was asked since must be without answer too.",
+        ),
+    ],
+};
+
 static SECRETS: Spec = Spec {
     name: "secrets",
     example: "secrets: { deny_literals: true }",
@@ -198,11 +227,34 @@ pub struct Settings {
     pub deny_literal_secrets: bool,
     /// For `${vars.name}`.
     pub vars: Vec<(String, Text)>,
+    /// The language of messages.
+    pub language: Language,
+    /// Where heartbeats go.
+    pub watchdog: Option<Watchdog>,
+    /// When haetae doubts its own eyes.
+    pub blind_guard: Option<BlindGuard>,
+    /// Where the controls are named.
+    controls: Vec<Node>,
     /// Where what was written stands: key down to the value, `haetae.yaml:3`.
     origins: Vec<(String, String)>,
 }
 
 impl Settings {
+    /// Reports controls that are no checks.
+    pub fn check_controls(&self, met: &BTreeMap<CheckId, super::Met>, reader: &mut Reader<'_>) {
+        for node in &self.controls {
+            let known = || met.keys().map(CheckId::as_str);
+            let Some(name) = node.scalar().filter(|name| !known().any(|id| id == *name)) else {
+                continue;
+            };
+            let problem = Problem::error(&node.place, format!("there is no check `{name}`"));
+            reader.report(match nearest(name, known()) {
+                Some(near) => problem.hint(format!("did you mean `{near}`?")),
+                None => problem.hint("`haetae list` shows the ids"),
+            });
+        }
+    }
+
     /// Where a value is written, or `built in`.
     #[must_use]
     pub fn origin(&self, key: &str) -> String {
@@ -228,6 +280,10 @@ impl Default for Settings {
             },
             deny_literal_secrets: true,
             vars: Vec::new(),
+            language: Language::En,
+            watchdog: None,
+            blind_guard: None,
+            controls: Vec::new(),
             origins: Vec::new(),
         }
     }
@@ -265,7 +321,8 @@ pub fn read(root: &Node, reader: &mut Reader<'_>) -> (Settings, Option<Node>) {
         .get("public_url")
         .and_then(|node| read_public_url(node, reader));
     if let Some(node) = fields.get("language") {
-        let _ = reader.choice(node, &[("en", ())]);
+        let languages = [("en", Language::En), ("ko", Language::Ko)];
+        settings.language = reader.choice(node, &languages).unwrap_or_default();
     }
     if let Some(node) = fields.get("secrets")
         && let Some(secrets) = Fields::open(node, &SECRETS, reader)
@@ -275,6 +332,12 @@ pub fn read(root: &Node, reader: &mut Reader<'_>) -> (Settings, Option<Node>) {
     }
     if let Some(node) = fields.get("vars") {
         settings.vars = read_vars(node, reader);
+    }
+    settings.watchdog = fields
+        .get("watchdog")
+        .and_then(|node| read_watchdog(node, reader));
+    if let Some(node) = fields.get("blind_guard") {
+        (settings.blind_guard, settings.controls) = read_blind_guard(node, reader);
     }
     settings.browsers = read_browsers(&fields, &mut settings.retention, reader);
     if let Some(targets) = fields.get("targets").and_then(|node| read_targets(node, reader)) {
@@ -288,6 +351,40 @@ pub fn read(root: &Node, reader: &mut Reader<'_>) -> (Settings, Option<Node>) {
         settings.retention.incidents = span("incidents").unwrap_or(settings.retention.incidents);
     }
     (settings, fields.get("defaults").cloned())
+}
+
+fn read_blind_guard(node: &Node, reader: &mut Reader<'_>) -> (Option<BlindGuard>, Vec<Node>) {
+    let Some(fields) = Fields::open(node, &BLIND_GUARD, reader) else {
+        return (None, Vec::new());
+    };
+    let mut named = Vec::new();
+    let controls = fields.get("controls").map(|node| {
+        reader.one_or_many(node, |reader, item| {
+            let id = CheckId::parse(&reader.plain(item)?).ok();
+            named.push(item.clone());
+            id
+        })
+    });
+    let share = match fields.get("share") {
+        None => Some(0.8),
+        Some(node) => {
+            let text = reader.plain(node).unwrap_or_default();
+            let share = text
+                .strip_suffix('%')
+                .and_then(|number| number.trim().parse::<f64>().ok())
+                .filter(|percent| (1.0..=100.0).contains(percent));
+            if share.is_none() {
+                reader.error(
+                    node,
+                    format!("`{text}` does not fit here: write for example `80%`"),
+                );
+            }
+            share.map(|percent| percent / 100.0)
+        }
+    };
+    let guard = controls.filter(|controls| !controls.is_empty()).zip(share);
+    let guard = guard.map(|(controls, share)| BlindGuard { controls, share });
+    (guard, named)
 }
 
 /// `vars:` as texts; what they use must be known before them.

@@ -84,6 +84,15 @@ impl Problem {
         self
     }
 
+    /// What and what to do, without where.
+    #[must_use]
+    pub fn in_one_line(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{} ({hint})", self.message),
+            None => self.message.clone(),
+        }
+    }
+
     /// For `--json`: one flat object.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {

@@ -77,6 +77,14 @@ impl Calendar {
         let next = self.cron.find_next_occurrence(&local, false).ok()?;
         Some(Timestamp::from_unix_us(next.timestamp().as_microsecond()))
     }
+
+    /// The latest time at or before `now`; none when no date fits.
+    #[must_use]
+    pub fn latest_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let local = now.to_jiff().to_zoned(self.zone.clone());
+        let latest = self.cron.find_previous_occurrence(&local, true).ok()?;
+        Some(Timestamp::from_unix_us(latest.timestamp().as_microsecond()))
+    }
 }
 
 fn lower_first(text: &str) -> String {

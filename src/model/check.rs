@@ -35,6 +35,10 @@ pub struct Check {
     pub thresholds: Vec<Threshold>,
     /// When a level is believed.
     pub confirmation: Confirmation,
+    /// While one of these is down, nothing is told of this one.
+    pub depends_on: Vec<CheckId>,
+    /// The host that is asked; empty when there is none.
+    pub target: String,
     /// What is dropped last when the machine can't keep up.
     pub priority: Priority,
     /// A disabled check is kept, and not run.

@@ -1,6 +1,7 @@
 //! Messages owed to channels.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,58 @@ pub struct ChannelName(pub Arc<str>);
 impl fmt::Display for ChannelName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
+    }
+}
+
+/// Why a channel is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Something has changed.
+    #[default]
+    News,
+    /// It still goes on.
+    Reminder,
+    /// It still goes on, and nobody has taken care of it.
+    Escalation,
+    /// Something was done about it.
+    Note,
+    /// haetae itself is alive; tells nothing of an incident.
+    Heartbeat,
+}
+
+/// How the news of a delivery is put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// A paragraph per incident.
+    #[default]
+    Changes,
+    /// What came together since the last summary.
+    Digest,
+    /// Many at once: how many, the worst, what they have in common.
+    Storm,
+}
+
+impl Form {
+    /// The word stored and shown.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Changes => "changes",
+            Self::Digest => "digest",
+            Self::Storm => "storm",
+        }
+    }
+
+    /// The form of this word; plain changes for any other.
+    #[must_use]
+    pub fn from_word(word: &str) -> Self {
+        match word {
+            "digest" => Self::Digest,
+            "storm" => Self::Storm,
+            _ => Self::Changes,
+        }
     }
 }
 
@@ -49,6 +102,30 @@ pub struct Notice {
     pub reasons: Vec<String>,
     /// The few facts worth reading on a phone: address, step, status.
     pub facts: Vec<(String, String)>,
+    /// Why it is told.
+    #[serde(default)]
+    pub purpose: Purpose,
+    /// The check's kind.
+    #[serde(default)]
+    pub kind: String,
+    /// The check's tags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// The host that the check asks; empty when there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub target: String,
+    /// One more line: what held it back until now, what an action did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Whether the check is flapping.
+    #[serde(default)]
+    pub flapping: bool,
+    /// Who takes care of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged_by: Option<String>,
+    /// The latest screenshot, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub screenshot: Option<PathBuf>,
 }
 
 /// News that one channel is owed.
@@ -62,6 +139,8 @@ pub struct Owed {
     pub group_key: String,
     /// Not before this.
     pub due: Timestamp,
+    /// How it is put together with the rest of its group.
+    pub form: Form,
     /// What is told.
     pub notice: Notice,
 }
@@ -114,6 +193,10 @@ pub struct Delivery {
     pub created: Timestamp,
     /// How often it was tried.
     pub attempts: u32,
+    /// How its news is put together.
+    pub form: Form,
+    /// Whether the channel's fallback has been told instead.
+    pub fell_back: bool,
     /// What it says, oldest first.
     pub notices: Vec<Notice>,
 }
@@ -123,10 +206,25 @@ pub struct Delivery {
 pub struct Message {
     /// The delivery's key, the same over repeats.
     pub key: String,
+    /// How its news is put together.
+    pub form: Form,
+    /// The language it is written in.
+    pub language: Language,
     /// What it says, oldest first; never empty.
     pub notices: Vec<Notice>,
     /// Where pages of haetae are, for links; none when no address is known.
     pub public_url: Option<String>,
+}
+
+/// The language of messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Language {
+    /// English.
+    #[default]
+    En,
+    /// Korean.
+    Ko,
 }
 
 /// How one attempt to send ended.

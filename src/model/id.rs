@@ -45,7 +45,8 @@ impl fmt::Display for CheckId {
 }
 
 /// A pattern over ids: `*` stays within one segment, `**` crosses segments.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Glob(String);
 
 impl Glob {

@@ -5,11 +5,14 @@
 mod calendar;
 mod check;
 mod delivery;
+mod hours;
 mod id;
 mod incident;
 mod level;
+mod matcher;
 mod outcome;
 mod quantity;
+mod quiet;
 mod redact;
 mod text;
 mod time;
@@ -17,14 +20,22 @@ mod verdict;
 
 pub use calendar::{Calendar, CalendarError};
 pub use check::{Check, Confirmation, Priority, Retry, Schedule, Threshold, Window};
-pub use delivery::{AttemptResult, ChannelName, Delivery, DeliveryStatus, Message, Notice, Owed};
+pub use delivery::{
+    AttemptResult, ChannelName, Delivery, DeliveryStatus, Form, Language, Message, Notice, Owed, Purpose,
+};
+pub use hours::{DaySpan, Days, Hours, Zone};
 pub use id::{CheckId, Glob, Selector, is_in_group};
-pub use incident::{Heard, Incident, IncidentId, Transition, TransitionKind};
+pub use incident::{
+    Acknowledged, ActionTaken, Heard, Incident, IncidentId, Mark, OnRoute, Suppression, TimelineEntry,
+    Transition, TransitionKind, Verdicted,
+};
 pub use level::Level;
+pub use matcher::{Labels, Matcher};
 pub use outcome::{
     Answer, Broken, Evidence, EvidenceFile, Outcome, RunId, RunRecord, StepRecord, StepResult,
 };
 pub use quantity::{Bound, Quantity, QuantityError, Unit, parse_quantity};
+pub use quiet::{Maintenance, MaintenanceTime, Quiet, QuietKind};
 pub(crate) use redact::SHORT;
 pub use redact::{MASK, Redactor, Secret, SharedRedactor};
 pub use text::{Part, RunScope, Text, Unfilled};

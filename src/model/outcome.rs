@@ -146,6 +146,12 @@ impl Outcome {
         Self::with_answer(Answer::NotMeasured(why.into()))
     }
 
+    /// Whether the target answered.
+    #[must_use]
+    pub fn has_answer(&self) -> bool {
+        matches!(self.answer, Answer::Seen)
+    }
+
     /// Adds a measurement.
     pub fn measure(&mut self, name: impl Into<String>, quantity: Quantity) {
         self.measurements.insert(name.into(), quantity);

@@ -35,6 +35,11 @@ pub enum Reason {
         /// The measurement's name.
         measurement: String,
     },
+    /// The level changes all the time.
+    Flapping {
+        /// The weighted share of changes among the last 21 runs, in percent.
+        share: f64,
+    },
 }
 
 /// One line for people.
@@ -51,6 +56,9 @@ impl fmt::Display for Reason {
             } => write!(f, "{measurement} is {value}, {bound}"),
             Self::Missing { measurement } => {
                 write!(f, "could not measure: the answer has no {measurement}")
+            }
+            Self::Flapping { share } => {
+                write!(f, "flapping: {share:.0}% of its last 21 runs changed level")
             }
         }
     }

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use super::message::{Paragraph, colour, cut, paragraphs, summary};
 use super::slack::read_webhook;
 use super::transport::may_pass;
-use super::{ChannelKind, Sender, Transport};
+use super::{ChannelKind, Desk, Sender};
 use crate::decode::{Fields, Key, Node, Reader, Shape, Spec};
 use crate::model::{AttemptResult, Message, Secret};
 
@@ -66,12 +66,16 @@ fn read_settings(node: &Node, reader: &mut Reader<'_>) -> Option<Arc<dyn Sender>
 
 #[async_trait]
 impl Sender for Dooray {
-    async fn send(&self, message: &Message, transport: &Transport) -> AttemptResult {
+    async fn send(&self, message: &Message, desk: &Desk<'_>) -> AttemptResult {
         let body = self.body(message).to_string();
-        match transport.post(self.webhook.reveal(), body).await {
+        match desk.transport.post(self.webhook.reveal(), body).await {
             Ok(said) => result_of(said.status, &said.body, said.after),
             Err(result) => result,
         }
+    }
+
+    fn preview(&self, message: &Message) -> String {
+        serde_json::to_string_pretty(&self.body(message)).unwrap_or_default()
     }
 
     fn pause(&self) -> Duration {

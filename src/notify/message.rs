@@ -1,11 +1,16 @@
 //! What a message says, whatever the channel: short, and readable on a phone.
 
-use crate::model::{Level, Message, Notice, TransitionKind, format_duration};
+use crate::model::{Form, Language, Level, Message, Notice, Purpose, TransitionKind};
+
+use super::common::in_common;
+use super::words;
 
 /// Reasons shown per incident; the rest is counted.
 const MOST_REASONS: usize = 3;
 /// A reason is cut after this many characters.
 const LONGEST_REASON: usize = 500;
+/// Incidents that a storm's summary names.
+const MOST_NAMED: usize = 5;
 
 /// One incident in a message.
 pub struct Paragraph {
@@ -21,20 +26,44 @@ pub struct Paragraph {
     pub level: Level,
 }
 
+/// What a message says of each incident: the latest, once. An incident that began and ended
+/// within one message is told as over.
+#[must_use]
+pub fn latest(message: &Message) -> Vec<&Notice> {
+    let mut latest: Vec<&Notice> = Vec::new();
+    for notice in &message.notices {
+        let known = latest.iter().position(|other| other.incident == notice.incident);
+        match known {
+            // What an action did is told beside the change, not instead of it.
+            Some(_) if notice.purpose == Purpose::Note => latest.push(notice),
+            Some(at) => {
+                latest.remove(at);
+                latest.push(notice);
+            }
+            None => latest.push(notice),
+        }
+    }
+    latest
+}
+
 /// The paragraphs of a message, in its order. A single one leaves out what [`summary`] says
 /// above it already.
 #[must_use]
 pub fn paragraphs(message: &Message) -> Vec<Paragraph> {
-    let is_single = message.notices.len() == 1;
-    message
-        .notices
-        .iter()
+    let latest = latest(message);
+    if message.form == Form::Storm && latest.len() > 1 {
+        return vec![storm_paragraph(message, &latest)];
+    }
+    let is_single = latest.len() == 1;
+    latest
+        .into_iter()
         .map(|notice| {
-            let mut paragraph = paragraph(notice, message.public_url.as_deref());
+            let mut paragraph = paragraph(notice, message);
             if is_single {
                 paragraph.headline = notice.check.to_string();
-                paragraph.facts.retain(|(name, _)| *name != "check");
-                if notice.level != Level::Ok && !notice.reasons.is_empty() {
+                let check = words::label(message.language, "check");
+                paragraph.facts.retain(|(name, _)| *name != check);
+                if says_reason(notice) {
                     paragraph.reasons.remove(0);
                 }
             }
@@ -46,34 +75,124 @@ pub fn paragraphs(message: &Message) -> Vec<Paragraph> {
 /// The whole message in one line, for notifications on a locked screen.
 #[must_use]
 pub fn summary(message: &Message) -> String {
-    if let [only] = message.notices.as_slice() {
-        let headline = headline(only);
-        return match only.reasons.first().filter(|_| only.level != Level::Ok) {
-            Some(reason) => format!("{headline}: {}", cut(reason, LONGEST_REASON)),
-            None => headline,
+    let latest = latest(message);
+    let language = message.language;
+    if let [only] = latest.as_slice() {
+        let headline = headline(only, language);
+        return if says_reason(only) {
+            format!(
+                "{headline}: {}",
+                cut(&words::reason(language, &only.reasons[0]), LONGEST_REASON)
+            )
+        } else if only.purpose == Purpose::Note {
+            format!("{headline}: {}", only.note.as_deref().unwrap_or_default())
+        } else {
+            headline
         };
     }
-    let count = |wanted: Level| {
-        message
-            .notices
-            .iter()
-            .filter(|notice| notice.level == wanted)
-            .count()
+    let counts = counts(&latest, language);
+    let all = latest.len();
+    match (message.form, language) {
+        (Form::Storm, _) => storm_headline(&latest, language),
+        (Form::Digest, Language::En) => format!("digest of {all}: {counts}"),
+        (Form::Digest, Language::Ko) => format!("요약 {all}건: {counts}"),
+        (Form::Changes, Language::En) => format!("{all} changes: {counts}"),
+        (Form::Changes, Language::Ko) => format!("변경 {all}건: {counts}"),
+    }
+}
+
+/// The worst level in a message; ok when all is over.
+#[must_use]
+pub fn worst(message: &Message) -> Level {
+    latest(message)
+        .iter()
+        .map(|notice| notice.level)
+        .max()
+        .unwrap_or_default()
+}
+
+fn says_reason(notice: &Notice) -> bool {
+    notice.level != Level::Ok && !notice.reasons.is_empty() && notice.purpose != Purpose::Note
+}
+
+fn counts(notices: &[&Notice], language: Language) -> String {
+    let parts: Vec<String> = [Level::Critical, Level::Unknown, Level::Warning, Level::Ok]
+        .iter()
+        .filter_map(|level| {
+            let count = notices.iter().filter(|notice| notice.level == *level).count();
+            let word = match (language, level) {
+                (Language::En, Level::Ok) => "resolved",
+                (Language::Ko, Level::Ok) => "해결됨",
+                (Language::En, level) => level.as_str(),
+                (Language::Ko, level) => words::level(language, *level),
+            };
+            (count > 0).then(|| match language {
+                Language::En => format!("{count} {word}"),
+                Language::Ko => format!("{word} {count}건"),
+            })
+        })
+        .collect();
+    parts.join(", ")
+}
+
+/// A storm in one line: how many, and what they have in common; or that it is over.
+fn storm_headline(notices: &[&Notice], language: Language) -> String {
+    let all = notices.len();
+    let counts = counts(notices, language);
+    let left = notices.iter().filter(|notice| notice.level != Level::Ok).count();
+    let is_end = left == 0 || notices.iter().any(|notice| notice.purpose == Purpose::Reminder);
+    let bad: Vec<&Notice> = notices
+        .iter()
+        .copied()
+        .filter(|notice| notice.level != Level::Ok)
+        .collect();
+    let common = in_common(if bad.is_empty() { notices } else { &bad }, language).join(" · ");
+    let common = if common.is_empty() {
+        common
+    } else {
+        format!(" — {common}")
     };
-    let parts: Vec<String> = [
-        (Level::Critical, "critical"),
-        (Level::Unknown, "unknown"),
-        (Level::Warning, "warning"),
-        (Level::Ok, "resolved"),
-    ]
-    .iter()
-    .filter_map(|(level, word)| {
-        Some(count(*level))
-            .filter(|n| *n > 0)
-            .map(|n| format!("{n} {word}"))
-    })
-    .collect();
-    format!("{} changes: {}", message.notices.len(), parts.join(", "))
+    match (is_end, language) {
+        (false, Language::En) => format!("STORM, {all} incidents: {counts}{common}"),
+        (false, Language::Ko) => format!("동시 장애 {all}건: {counts}{common}"),
+        (true, Language::En) if left == 0 => format!("STORM OVER, all {all} resolved{common}"),
+        (true, Language::Ko) if left == 0 => format!("동시 장애 종료, {all}건 모두 해결됨{common}"),
+        (true, Language::En) => format!("STORM OVER: {counts}{common}"),
+        (true, Language::Ko) => format!("동시 장애 종료: {counts}{common}"),
+    }
+}
+
+fn storm_paragraph(message: &Message, latest: &[&Notice]) -> Paragraph {
+    let language = message.language;
+    let mut by_level: Vec<&Notice> = latest.to_vec();
+    by_level.sort_by_key(|notice| std::cmp::Reverse(notice.level));
+    let mut lines: Vec<String> = by_level
+        .iter()
+        .take(MOST_NAMED)
+        .map(|notice| headline(notice, language))
+        .collect();
+    if latest.len() > MOST_NAMED {
+        lines.push(words::more(language, latest.len() - MOST_NAMED));
+    }
+    let since = latest.iter().map(|notice| notice.opened).min();
+    let title = match language {
+        Language::En => "The worst of them",
+        Language::Ko => "주요 장애",
+    };
+    Paragraph {
+        headline: title.to_owned(),
+        reasons: lines,
+        facts: since
+            .map(|since| (words::label(language, "since"), since.to_string()))
+            .into_iter()
+            .collect(),
+        links: message
+            .public_url
+            .iter()
+            .map(|base| (words::label(language, "Incidents"), format!("{base}/")))
+            .collect(),
+        level: worst(message),
+    }
 }
 
 /// The colour that stands for a level.
@@ -87,36 +206,43 @@ pub fn colour(level: Level) -> &'static str {
     }
 }
 
-fn paragraph(notice: &Notice, public_url: Option<&str>) -> Paragraph {
+fn paragraph(notice: &Notice, message: &Message) -> Paragraph {
+    let language = message.language;
     let mut reasons: Vec<String> = notice
         .reasons
         .iter()
         .take(MOST_REASONS)
-        .map(|reason| cut(reason, LONGEST_REASON))
+        .map(|reason| cut(&words::reason(language, reason), LONGEST_REASON))
         .collect();
     if notice.reasons.len() > MOST_REASONS {
-        reasons.push(format!(
-            "and {} more reasons",
-            notice.reasons.len() - MOST_REASONS
-        ));
+        reasons.push(words::more(language, notice.reasons.len() - MOST_REASONS));
     }
-    if notice.level == Level::Ok {
+    if notice.level == Level::Ok || notice.purpose == Purpose::Note {
         reasons.clear();
     } else if let Some(description) = &notice.description {
         reasons.push(cut(description, LONGEST_REASON));
     }
-    let mut facts = vec![("check", notice.check.to_string())];
-    if notice.change != Some(TransitionKind::Opened) {
-        facts.push(("since", notice.opened.to_string()));
+    reasons.extend(notice.note.iter().map(|note| cut(note, LONGEST_REASON)));
+    let label = |word| words::label(language, word);
+    let mut facts = vec![(label("check"), notice.check.to_string())];
+    if notice.change != Some(TransitionKind::Opened) || notice.at > notice.opened {
+        facts.push((label("since"), notice.opened.to_string()));
     }
-    facts.push(("at", notice.at.to_string()));
-    facts.extend(notice.owner.clone().map(|owner| ("owner", owner)));
+    facts.push((label("at"), notice.at.to_string()));
+    facts.extend(notice.owner.clone().map(|owner| (label("owner"), owner)));
+    facts.extend(
+        notice
+            .acknowledged_by
+            .clone()
+            .map(|by| (label("acknowledged by"), by)),
+    );
+    let base = message.public_url.as_deref();
     let links = [
-        notice.runbook.clone().map(|url| ("Runbook", url)),
-        public_url.map(|base| ("Incident", format!("{base}/incidents/{}", notice.incident))),
+        notice.runbook.clone().map(|url| (label("Runbook"), url)),
+        base.map(|base| (label("Incident"), format!("{base}/incidents/{}", notice.incident))),
     ];
     Paragraph {
-        headline: headline(notice),
+        headline: headline(notice, language),
         reasons,
         facts,
         // A link without a scheme would make the whole message be refused.
@@ -129,21 +255,8 @@ fn paragraph(notice: &Notice, public_url: Option<&str>) -> Paragraph {
     }
 }
 
-fn headline(notice: &Notice) -> String {
-    let name = cut(&notice.name, 120);
-    let level = notice.level.as_str().to_uppercase();
-    let lasted = format_duration(notice.at.since(notice.opened));
-    match notice.change {
-        Some(TransitionKind::Opened) => format!("{level}: {name}"),
-        Some(TransitionKind::Reopened) => format!("{level} again: {name}"),
-        Some(TransitionKind::Worsened) => format!("{level} (was {}): {name}", notice.from),
-        Some(TransitionKind::Improved) => {
-            format!("better, now {} (was {}): {name}", notice.level, notice.from)
-        }
-        Some(TransitionKind::Resolved) => format!("RESOLVED after {lasted}: {name}"),
-        Some(TransitionKind::Closed) => format!("closed: {name}"),
-        None => format!("still {level} after {lasted}: {name}"),
-    }
+fn headline(notice: &Notice, language: Language) -> String {
+    words::headline(language, notice, &cut(&notice.name, 120))
 }
 
 /// At most `most` characters, with a mark where something is left out.
@@ -177,12 +290,22 @@ pub(crate) mod tests {
             opened: Timestamp::from_unix_ms(1_795_000_000_000),
             reasons: vec!["connection refused by pg.example:443: nothing listens there".into()],
             facts: Vec::new(),
+            purpose: Purpose::News,
+            kind: "http".into(),
+            tags: Vec::new(),
+            target: String::new(),
+            note: None,
+            flapping: false,
+            acknowledged_by: None,
+            screenshot: None,
         }
     }
 
     pub(crate) fn message(notices: Vec<Notice>) -> Message {
         Message {
             key: "d1".into(),
+            form: Form::Changes,
+            language: Language::En,
             notices,
             public_url: Some("https://haetae.example".into()),
         }
@@ -194,7 +317,7 @@ pub(crate) mod tests {
         notice.from = from;
         notice.level = level;
         notice.opened = notice.at - std::time::Duration::from_secs(270);
-        headline(&notice)
+        headline(&notice, Language::En)
     }
 
     #[test]
@@ -222,7 +345,10 @@ pub(crate) mod tests {
     fn a_message_about_several_counts_them() {
         let mut resolved = notice();
         resolved.level = Level::Ok;
-        let all = message(vec![notice(), notice(), resolved]);
+        resolved.incident = IncidentId("3".into());
+        let mut second = notice();
+        second.incident = IncidentId("2".into());
+        let all = message(vec![notice(), second, resolved]);
         assert_eq!(summary(&all), "3 changes: 2 critical, 1 resolved");
     }
 
@@ -230,6 +356,84 @@ pub(crate) mod tests {
     fn a_link_without_a_scheme_is_left_out() {
         let mut notice = notice();
         notice.runbook = Some("wiki/pay".into());
-        assert_eq!(paragraph(&notice, None).links, Vec::new());
+        assert_eq!(paragraphs(&message(vec![notice]))[0].links.len(), 1);
+    }
+
+    fn storm(levels: &[(usize, Level)]) -> Message {
+        let mut notices = Vec::new();
+        for (count, level) in levels {
+            for n in 0..*count {
+                let mut notice = notice();
+                notice.incident = IncidentId(format!("{level}{n}"));
+                notice.check = CheckId::parse(&format!("partners/bank/c{n}")).unwrap();
+                notice.level = *level;
+                notice.change = Some(TransitionKind::Opened);
+                if *level == Level::Ok {
+                    notice.change = Some(TransitionKind::Resolved);
+                    notice.at = notice.opened + std::time::Duration::from_mins(12);
+                }
+                notices.push(notice);
+            }
+        }
+        Message {
+            form: Form::Storm,
+            ..message(notices)
+        }
+    }
+
+    #[test]
+    fn a_storm_is_one_line_and_one_paragraph() {
+        let began = storm(&[(118, Level::Critical), (2, Level::Warning)]);
+        let over = storm(&[(120, Level::Ok)]);
+        insta::assert_snapshot!([summary(&began), summary(&over)].join("\n"), @"
+        STORM, 120 incidents: 118 critical, 2 warning — connection refused by pg.example:443: nothing listens there · group partners/bank
+        STORM OVER, all 120 resolved — connection refused by pg.example:443: nothing listens there · group partners/bank
+        ");
+        let paragraphs = paragraphs(&began);
+        assert_eq!(paragraphs.len(), 1);
+        insta::assert_snapshot!(paragraphs[0].reasons.join("\n"), @"
+        CRITICAL: Payment gateway
+        CRITICAL: Payment gateway
+        CRITICAL: Payment gateway
+        CRITICAL: Payment gateway
+        CRITICAL: Payment gateway
+        and 115 more
+        ");
+    }
+
+    #[test]
+    fn messages_in_korean() {
+        let mut slow = notice();
+        slow.reasons = vec!["response_time is 420ms, above 300ms".into()];
+        slow.level = Level::Warning;
+        let mut over = notice();
+        over.change = Some(TransitionKind::Resolved);
+        over.level = Level::Ok;
+        over.at = over.opened + std::time::Duration::from_secs(270);
+        let lines: Vec<String> = [slow, over]
+            .into_iter()
+            .map(|notice| {
+                summary(&Message {
+                    language: Language::Ko,
+                    ..message(vec![notice])
+                })
+            })
+            .collect();
+        insta::assert_snapshot!(lines.join("\n"), @"
+        경고: Payment gateway: response_time 420ms (기준 300ms 초과)
+        해결됨 (4분 30초 지속): Payment gateway
+        ");
+    }
+
+    #[test]
+    fn what_began_and_ended_in_one_message_is_told_as_over() {
+        let mut over = notice();
+        over.change = Some(TransitionKind::Resolved);
+        over.level = Level::Ok;
+        over.at = over.opened + std::time::Duration::from_secs(20);
+        assert_eq!(
+            summary(&message(vec![notice(), over])),
+            "RESOLVED after 20s: Payment gateway"
+        );
     }
 }

@@ -4,11 +4,15 @@
 //! sent; a webhook's address leaves the process only in the request to it.
 
 mod backoff;
+mod common;
+mod courier;
 mod dooray;
 mod message;
 mod outbox;
 mod slack;
 mod transport;
+mod watchdog;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,11 +20,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::decode::{Node, Reader, Spec};
-use crate::model::{AttemptResult, ChannelName, Message};
+use crate::model::{AttemptResult, ChannelName, Message, SharedRedactor};
+use crate::store::Store;
 
 pub use backoff::next_attempt;
-pub use outbox::{Outbox, OutboxOptions};
+pub use courier::{Courier, News, Picked};
+pub use outbox::{Listener, Outbox, OutboxNews, OutboxOptions};
 pub use transport::Transport;
+pub use watchdog::{WATCHDOG, Watchdog, read_watchdog};
 
 /// Every kind, one line each.
 pub static KINDS: &[&ChannelKind] = &[&slack::KIND, &dooray::KIND];
@@ -38,11 +45,28 @@ pub struct ChannelKind {
     pub read: fn(&Node, &mut Reader<'_>) -> Option<Arc<dyn Sender>>,
 }
 
+/// What a sender works with.
+pub struct Desk<'a> {
+    /// The channel that it sends to.
+    pub channel: &'a ChannelName,
+    /// How receivers are reached.
+    pub transport: &'a Transport,
+    /// What it remembers between messages is kept there.
+    pub store: &'a dyn Store,
+    /// The mask over what it says of itself.
+    pub redactor: &'a SharedRedactor,
+    /// Who hears of actions that have ended.
+    pub listener: &'a Listener,
+}
+
 /// Takes messages to one place.
 #[async_trait]
 pub trait Sender: Send + Sync {
     /// Sends one message, once. Ends within the transport's time-out.
-    async fn send(&self, message: &Message, transport: &Transport) -> AttemptResult;
+    async fn send(&self, message: &Message, desk: &Desk<'_>) -> AttemptResult;
+
+    /// What would be sent, for people to look at; without secrets.
+    fn preview(&self, message: &Message) -> String;
 
     /// The pause the receiver wants between two messages.
     fn pause(&self) -> Duration {
@@ -59,6 +83,8 @@ pub struct Channel {
     pub kind: &'static str,
     /// How it is reached.
     pub sender: Arc<dyn Sender>,
+    /// Where to turn when it does not take messages.
+    pub fallback: Vec<ChannelName>,
 }
 
 impl std::fmt::Debug for Channel {

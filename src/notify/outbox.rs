@@ -9,41 +9,69 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Channel, Transport, next_attempt};
+use super::courier::{Courier, News, Picked};
+use super::{Channel, Desk, Transport};
 use crate::clock::wall_now;
-use crate::model::{AttemptResult, ChannelName, Delivery, Level, Message, SharedRedactor, Timestamp};
-use crate::store::{Store, StoreError};
+use crate::model::{AttemptResult, ChannelName, Delivery, Message, Notice};
+use crate::store::StoreError;
 
-/// A sender that has not settled a delivery by then is taken for gone.
-const LEASE: Duration = Duration::from_mins(1);
 /// A sender that hangs is given up; less than the lease.
-const SEND_LIMIT: Duration = Duration::from_secs(30);
+const SEND_LIMIT: Duration = Duration::from_secs(40);
 /// Something new is announced, so that this only bounds what is missed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// The store failed; look again after this.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
+/// What the outbox has to say to those who decide.
+#[derive(Debug, Clone)]
+pub enum OutboxNews {
+    /// A channel fails with these words, or works again.
+    Channel {
+        /// Which.
+        channel: ChannelName,
+        /// What is wrong.
+        trouble: Option<String>,
+    },
+    /// A channel's fallback should be told.
+    FallBack {
+        /// The delivery's key.
+        delivery: String,
+        /// The channel that does not take it.
+        channel: ChannelName,
+        /// What it says.
+        notices: Vec<Notice>,
+    },
+    /// An action has ended.
+    Action {
+        /// By which channel.
+        channel: ChannelName,
+        /// About which incident.
+        incident: crate::model::IncidentId,
+        /// Whether it ran and succeeded.
+        done: bool,
+        /// In one line.
+        said: String,
+    },
+}
+
+/// Hears what the outbox has to say; never waits.
+pub type Listener = Arc<dyn Fn(OutboxNews) + Send + Sync>;
+
 /// What the outbox works with.
 pub struct OutboxOptions {
-    /// Where deliveries are.
-    pub store: Arc<dyn Store>,
+    /// Where messages come from.
+    pub courier: Courier,
     /// How receivers are reached.
     pub transport: Arc<Transport>,
-    /// The mask over what receivers say.
-    pub redactor: SharedRedactor,
-    /// Where pages of haetae are, for links.
-    pub public_url: Option<String>,
+    /// Who hears how channels fare.
+    pub listener: Listener,
 }
 
 /// Sends what is owed.
 pub struct Outbox {
-    shared: Arc<Shared>,
+    shared: Arc<OutboxOptions>,
     workers: Mutex<HashMap<ChannelName, Worker>>,
     tasks: TaskTracker,
-}
-
-struct Shared {
-    options: OutboxOptions,
 }
 
 struct Worker {
@@ -57,7 +85,7 @@ impl Outbox {
     #[must_use]
     pub fn new(options: OutboxOptions) -> Self {
         Self {
-            shared: Arc::new(Shared { options }),
+            shared: Arc::new(options),
             workers: Mutex::default(),
             tasks: TaskTracker::new(),
         }
@@ -104,6 +132,23 @@ impl Outbox {
         }
     }
 
+    /// Sends a message that is not in the store, once, while the store cannot be written.
+    /// Whether the channel took it.
+    pub async fn send_now(&self, delivery: Delivery) -> bool {
+        let channel = {
+            let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+            workers
+                .get(&delivery.channel)
+                .map(|worker| worker.channel.clone())
+        };
+        let Some(channel) = channel else { return false };
+        let message = self.shared.courier.message(&delivery);
+        let result = self.shared.send(&channel, &message).await;
+        let taken = result == AttemptResult::Sent;
+        tracing::warn!(channel = %channel.name, delivery = delivery.key, taken, "message sent from memory");
+        taken
+    }
+
     /// Lets every worker finish what it is sending, and ends them.
     pub async fn shut_down(&self, limit: Duration) {
         {
@@ -117,7 +162,7 @@ impl Outbox {
     }
 }
 
-async fn work(shared: Arc<Shared>, channel: Channel, wake: Arc<Notify>, stop: CancellationToken) {
+async fn work(shared: Arc<OutboxOptions>, channel: Channel, wake: Arc<Notify>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let pause = match shared.deliver_next(&channel).await {
             Ok(true) => channel.sender.pause(),
@@ -149,115 +194,99 @@ fn store_failed(channel: &ChannelName, error: &StoreError) -> Duration {
     STORE_PAUSE
 }
 
-impl Shared {
+impl OutboxOptions {
     /// Sends the next delivery that is due; false when there is none.
     async fn deliver_next(&self, channel: &Channel) -> Result<bool, StoreError> {
-        let store = &self.options.store;
-        let now = wall_now();
-        let Some(mut delivery) = store.claim(&channel.name, now, now + LEASE).await? else {
-            return Ok(false);
+        let (delivery, message) = match self.courier.pick(&channel.name, wall_now()).await? {
+            Picked::Nothing => return Ok(false),
+            Picked::PutAway => return Ok(true),
+            Picked::Message(delivery, message) => (delivery, message),
         };
-        self.leave_out_unheard(&mut delivery).await?;
-        if delivery.notices.is_empty() {
-            store
-                .drop_delivery(
-                    &delivery.key,
-                    wall_now(),
-                    "the channel never heard of the incident",
-                )
-                .await?;
-            return Ok(true);
-        }
-        let message = Message {
-            key: delivery.key.clone(),
-            notices: std::mem::take(&mut delivery.notices),
-            public_url: self.options.public_url.clone(),
-        };
-        let sent = timeout(SEND_LIMIT, channel.sender.send(&message, &self.options.transport)).await;
-        let result = sent.unwrap_or_else(|_| AttemptResult::Retry {
-            after: None,
-            why: "the receiver took longer than 30s".into(),
-        });
-        self.settle(channel, &delivery, self.masked(result)).await?;
+        let result = self.send(channel, &message).await;
+        self.log(channel, &delivery, &result);
+        let news = self.settle(&delivery, result).await?;
+        self.report(channel, delivery, news);
         Ok(true)
     }
 
-    /// News that something is over is none for a channel that never heard that it began:
-    /// its message was given up.
-    async fn leave_out_unheard(&self, delivery: &mut Delivery) -> Result<(), StoreError> {
-        let mut kept = Vec::new();
-        for notice in std::mem::take(&mut delivery.notices) {
-            let began_here = kept
-                .iter()
-                .any(|earlier: &crate::model::Notice| earlier.incident == notice.incident);
-            let heard = notice.level != Level::Ok
-                || began_here
-                || self
-                    .options
-                    .store
-                    .has_heard(&delivery.channel, &notice.incident)
-                    .await?;
-            if heard {
-                kept.push(notice);
-            }
-        }
-        delivery.notices = kept;
-        Ok(())
-    }
-
-    fn masked(&self, result: AttemptResult) -> AttemptResult {
-        let redactor = self.options.redactor.current();
-        match result {
-            AttemptResult::Sent => AttemptResult::Sent,
-            AttemptResult::Retry { after, why } => AttemptResult::Retry {
-                after,
-                why: redactor.clean(&why).into_owned(),
-            },
-            AttemptResult::Dead { why } => AttemptResult::Dead {
-                why: redactor.clean(&why).into_owned(),
-            },
-        }
-    }
-
-    async fn settle(
-        &self,
-        channel: &Channel,
-        delivery: &Delivery,
-        result: AttemptResult,
-    ) -> Result<(), StoreError> {
-        let now = wall_now();
-        let attempts = delivery.attempts + 1;
-        let next = match &result {
-            AttemptResult::Retry { after, .. } => {
-                next_attempt(delivery.created, now, attempts, *after, fastrand::f64())
-            }
-            AttemptResult::Sent | AttemptResult::Dead { .. } => None,
+    async fn send(&self, channel: &Channel, message: &Message) -> AttemptResult {
+        let desk = Desk {
+            channel: &channel.name,
+            transport: &self.transport,
+            store: &*self.courier.store,
+            redactor: &self.courier.redactor,
+            listener: &self.listener,
         };
-        match (&result, next) {
-            (AttemptResult::Sent, _) => {
-                tracing::info!(channel = %channel.name, delivery = delivery.key, attempts, "message sent");
-            }
-            (AttemptResult::Retry { why, .. }, Some(next)) => {
-                tracing::warn!(channel = %channel.name, delivery = delivery.key, attempts, why, %next, "message not taken, will be tried again");
-            }
-            (AttemptResult::Retry { why, .. } | AttemptResult::Dead { why }, _) => {
-                tracing::error!(channel = %channel.name, delivery = delivery.key, attempts, why, "message given up");
-            }
-        }
-        // What was sent must be settled, or it would be sent again.
-        let mut failure = None;
-        for _ in 0..3 {
-            match self.options.store.settle(&delivery.key, now, &result, next).await {
-                Ok(()) => return Ok(()),
-                Err(error) => failure = Some(error),
-            }
+        let sent = timeout(SEND_LIMIT, channel.sender.send(message, &desk)).await;
+        sent.unwrap_or_else(|_| AttemptResult::Retry {
+            after: None,
+            why: "the receiver took longer than 40s".into(),
+        })
+    }
+
+    /// What was sent must be settled, or it would be sent again.
+    async fn settle(&self, delivery: &Delivery, result: AttemptResult) -> Result<News, StoreError> {
+        for _ in 0..2 {
+            match self
+                .courier
+                .settle(delivery, result.clone(), wall_now(), fastrand::f64())
+                .await
+            {
+                Ok(news) => return Ok(news),
+                Err(error) => store_failed(&delivery.channel, &error),
+            };
             sleep(STORE_PAUSE).await;
         }
-        failure.map_or(Ok(()), Err)
+        self.courier
+            .settle(delivery, result, wall_now(), fastrand::f64())
+            .await
+    }
+
+    fn log(&self, channel: &Channel, delivery: &Delivery, result: &AttemptResult) {
+        let (channel, attempts, delivery) = (&channel.name, delivery.attempts + 1, &delivery.key);
+        let clean = |why: &str| self.courier.redactor.current().clean(why).into_owned();
+        match result {
+            AttemptResult::Sent => tracing::info!(%channel, delivery, attempts, "message sent"),
+            AttemptResult::Retry { why, .. } => {
+                tracing::warn!(%channel, delivery, attempts, why = clean(why), "message not taken, will be tried again");
+            }
+            AttemptResult::Dead { why } => {
+                tracing::error!(%channel, delivery, attempts, why = clean(why), "message given up");
+            }
+        }
+    }
+
+    fn report(&self, channel: &Channel, delivery: Delivery, news: News) {
+        let name = channel.name.clone();
+        let (trouble, fall_back) = match news {
+            News::Waits => return,
+            News::Works => (None, false),
+            News::Failing { why, fall_back } => {
+                let trouble = format!("channel `{name}` does not take messages: {why}");
+                (Some(trouble), fall_back)
+            }
+            News::GivenUp { why, fall_back } => {
+                let trouble = format!(
+                    "channel `{name}` refused a message for good: {why}; mend it, then `haetae alert resend`"
+                );
+                (Some(trouble), fall_back)
+            }
+        };
+        (self.listener)(OutboxNews::Channel {
+            channel: name.clone(),
+            trouble,
+        });
+        if fall_back {
+            (self.listener)(OutboxNews::FallBack {
+                delivery: delivery.key,
+                channel: name,
+                notices: delivery.notices,
+            });
+        }
     }
 
     async fn time_to_next(&self, channel: &ChannelName) -> Result<Duration, StoreError> {
-        let next: Option<Timestamp> = self.options.store.next_due(channel).await?;
+        let next = self.courier.store.next_due(channel).await?;
         let wait = next.map_or(LONGEST_SLEEP, |next| next.since(wall_now()));
         // What is due and still cannot be claimed waits for an earlier one of its incident.
         Ok(wait.clamp(Duration::from_millis(50), LONGEST_SLEEP))

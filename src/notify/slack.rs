@@ -19,7 +19,7 @@ use url::Url;
 
 use super::message::{Paragraph, colour, cut, paragraphs, summary};
 use super::transport::{may_pass, no_answer, read};
-use super::{ChannelKind, Sender, Transport};
+use super::{ChannelKind, Desk, Sender};
 use crate::decode::{Fields, Key, Node, Problem, Reader, Shape, Spec};
 use crate::model::{AttemptResult, Message, Secret, Text};
 
@@ -92,19 +92,23 @@ pub(super) fn read_webhook(node: &Node, real_host: &str, reader: &mut Reader<'_>
 
 #[async_trait]
 impl Sender for Slack {
-    async fn send(&self, message: &Message, transport: &Transport) -> AttemptResult {
+    async fn send(&self, message: &Message, desk: &Desk<'_>) -> AttemptResult {
         let Ok(url) = Url::parse(self.webhook.reveal()) else {
             return AttemptResult::Dead {
                 why: "the webhook is not an address".into(),
             };
         };
         let client = SlackClient::new(Connector {
-            client: transport.client().clone(),
+            client: desk.transport.client().clone(),
         });
         match client.post_webhook_message(&url, &request(message)).await {
             Ok(_) => AttemptResult::Sent,
             Err(error) => result_of(error),
         }
+    }
+
+    fn preview(&self, message: &Message) -> String {
+        serde_json::to_string_pretty(&request(message)).unwrap_or_default()
     }
 
     fn pause(&self) -> Duration {

@@ -2,50 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{ChannelName, Check, Glob, Level, is_in_group};
-
-/// What routes can see of an incident.
-#[derive(Debug, Clone, Copy)]
-pub struct Labels<'a> {
-    /// The check.
-    pub check: &'a Check,
-    /// The level it is at.
-    pub level: Level,
-}
-
-/// Conditions that must all hold; an empty one holds for everything.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Matcher {
-    /// Any of these levels.
-    pub levels: Vec<Level>,
-    /// Any of these patterns over ids.
-    pub checks: Vec<Glob>,
-    /// Any of these groups or their subgroups.
-    pub groups: Vec<String>,
-    /// All of these tags.
-    pub tags: Vec<String>,
-    /// Any of these kinds.
-    pub kinds: Vec<String>,
-    /// Any of these owners.
-    pub owners: Vec<String>,
-}
-
-impl Matcher {
-    /// Whether every condition holds.
-    #[must_use]
-    pub fn matches(&self, labels: Labels<'_>) -> bool {
-        let check = labels.check;
-        let any = |list: &[String], holds: &dyn Fn(&str) -> bool| {
-            list.is_empty() || list.iter().any(|item| holds(item))
-        };
-        (self.levels.is_empty() || self.levels.contains(&labels.level))
-            && (self.checks.is_empty() || self.checks.iter().any(|glob| glob.matches(check.id.as_str())))
-            && any(&self.groups, &|group| is_in_group(check.group(), group))
-            && any(&self.kinds, &|kind| kind == check.kind)
-            && any(&self.owners, &|owner| check.owner.as_deref() == Some(owner))
-            && self.tags.iter().all(|tag| check.tags.contains(tag))
-    }
-}
+use crate::model::{Calendar, ChannelName, Labels, Level, Matcher};
 
 /// What is told together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +38,19 @@ pub struct Route {
     pub repeat_every: Option<Duration>,
     /// Whether later routes may match as well.
     pub goes_on: bool,
+    /// News is held until then and told as one summary.
+    pub digest: Option<Calendar>,
+    /// Who is told besides while nobody takes care of it, the earliest first.
+    pub escalate: Vec<Escalation>,
+}
+
+/// One step of an escalation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Escalation {
+    /// How long after the route first told of the incident.
+    pub after: Duration,
+    /// Who is told then.
+    pub to: Vec<ChannelName>,
 }
 
 impl Route {
@@ -89,6 +59,9 @@ impl Route {
     pub fn group_key(&self, labels: Labels<'_>) -> String {
         let check = labels.check;
         let mut key = self.name.clone();
+        if self.digest.is_some() {
+            return key;
+        }
         for by in &self.group_by {
             key.push('|');
             key.push_str(match by {
@@ -103,25 +76,38 @@ impl Route {
     }
 }
 
-/// The routes that take an incident at this level, in order: the first match, and those
+/// The routes that take an incident at this level now, in order: the first match, and those
 /// after it while each says `continue`. Unknown goes where warnings go when no route takes it.
 #[must_use]
 pub fn matching_routes<'r>(routes: &'r [Route], labels: Labels<'_>) -> Vec<&'r Route> {
-    let taken = take(routes, labels);
+    or_as_warning(labels, |labels| {
+        take(routes, |route| route.matcher.matches(labels))
+    })
+}
+
+/// The same, as if it were always in their hours.
+#[must_use]
+pub fn routes_at_some_time<'r>(routes: &'r [Route], labels: Labels<'_>) -> Vec<&'r Route> {
+    or_as_warning(labels, |labels| {
+        take(routes, |route| route.matcher.matches_at_some_time(labels))
+    })
+}
+
+fn or_as_warning<'r>(labels: Labels<'_>, take: impl Fn(Labels<'_>) -> Vec<&'r Route>) -> Vec<&'r Route> {
+    let taken = take(labels);
     if taken.is_empty() && labels.level == Level::Unknown {
-        let as_warning = Labels {
+        return take(Labels {
             level: Level::Warning,
             ..labels
-        };
-        return take(routes, as_warning);
+        });
     }
     taken
 }
 
-fn take<'r>(routes: &'r [Route], labels: Labels<'_>) -> Vec<&'r Route> {
+fn take(routes: &[Route], fits: impl Fn(&Route) -> bool) -> Vec<&Route> {
     let mut taken = Vec::new();
     for route in routes {
-        if route.matcher.matches(labels) {
+        if fits(route) {
             taken.push(route);
             if !route.goes_on {
                 break;

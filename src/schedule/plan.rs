@@ -239,6 +239,8 @@ mod tests {
             retry: Retry::default(),
             thresholds: Vec::new(),
             confirmation: Confirmation::default(),
+            depends_on: Vec::new(),
+            target: String::new(),
             priority: Priority::Normal,
             enabled: true,
             fingerprint: 0,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::alert::CheckState;
-use crate::model::{Level, Notice, Outcome, Owed, RunId, TransitionKind, Verdict};
+use crate::alert::{Change, CheckState, Gather};
+use crate::model::{Form, Level, Notice, Outcome, Owed, Purpose, RunId, RunRecord, TransitionKind, Verdict};
 
 struct Opened {
     store: SqliteStore,
@@ -29,16 +29,10 @@ fn check() -> CheckId {
 }
 
 fn incident(id: &str) -> Incident {
-    Incident {
-        id: IncidentId(id.into()),
-        check: check(),
-        level: Level::Critical,
-        worst: Level::Critical,
-        opened: at(0),
-        resolved: None,
-        headline: "down".into(),
-        heard: std::collections::BTreeMap::new(),
-    }
+    let mut incident = Incident::new(IncidentId(id.into()), check(), at(0));
+    incident.level = Level::Critical;
+    incident.headline = "down".into();
+    incident
 }
 
 fn channel(name: &str) -> ChannelName {
@@ -51,6 +45,7 @@ fn owed(id: &str, level: Level, to: &str, group: &str, due: i64) -> Owed {
         route: "critical".into(),
         group_key: group.into(),
         due: at(due),
+        form: Form::Changes,
         notice: Notice {
             incident: IncidentId(id.into()),
             check: check(),
@@ -65,6 +60,14 @@ fn owed(id: &str, level: Level, to: &str, group: &str, due: i64) -> Owed {
             opened: at(0),
             reasons: Vec::new(),
             facts: Vec::new(),
+            purpose: Purpose::News,
+            kind: "http".into(),
+            tags: Vec::new(),
+            target: String::new(),
+            note: None,
+            flapping: false,
+            acknowledged_by: None,
+            screenshot: None,
         },
     }
 }
@@ -74,13 +77,13 @@ async fn owe(store: &dyn Store, key: &str, owed: Owed) {
         transition: None,
         incident: incident(&owed.notice.incident.0),
         owed: vec![(key.into(), owed)],
-        silence: None,
+        held: None,
     };
     let batch = Batch {
         changes: vec![change],
         ..Batch::default()
     };
-    store.record(&batch).await.unwrap();
+    store.record(&batch, &[]).await.unwrap();
 }
 
 async fn claim(store: &dyn Store, now: i64) -> Option<Delivery> {
@@ -202,7 +205,7 @@ async fn states_and_open_incidents_are_remembered() {
         at: Some(at(2)),
         ..Batch::default()
     };
-    store.record(&batch).await.unwrap();
+    store.record(&batch, &[]).await.unwrap();
     let remembered = store.remember(at(0)).await.unwrap();
     assert_eq!(remembered.states.len(), 1);
     assert_eq!(remembered.incidents, vec![incident("i1")]);
@@ -230,7 +233,7 @@ async fn pruning_takes_what_is_old_and_leaves_what_is_open_or_owed() {
         runs: vec![run(1), run(100)],
         ..Batch::default()
     };
-    store.record(&batch).await.unwrap();
+    store.record(&batch, &[]).await.unwrap();
     let horizon = Horizon {
         results: at(50),
         incidents: at(1_000),
@@ -250,4 +253,176 @@ async fn everything_survives_a_new_opening() {
     // Not closed: as after a crash.
     let again = SqliteStore::open(&path).await.unwrap();
     assert_eq!(claim(&again, 0).await.unwrap().key, "d1");
+}
+
+#[tokio::test]
+async fn a_storms_summary_gathers_what_has_not_left() {
+    let opened = opened().await;
+    let store = &opened.store;
+    owe(store, "d1", owed("i1", Level::Critical, "slack", "g1", 9)).await;
+    owe(store, "d2", owed("i2", Level::Critical, "slack", "g2", 9)).await;
+    owe(store, "d3", owed("i3", Level::Critical, "slack", "g3", 9)).await;
+    owe(store, "d4", owed("i4", Level::Critical, "dooray", "g3", 9)).await;
+    let gather = Gather {
+        channel: channel("slack"),
+        incidents: ["i1", "i2"].map(|id| IncidentId(id.into())).to_vec(),
+        into: "storm|i2".into(),
+        due: at(14),
+    };
+    let batch = Batch {
+        gathers: vec![gather],
+        ..Batch::default()
+    };
+    store.record(&batch, &[]).await.unwrap();
+    let alone = claim(store, 9).await.unwrap();
+    assert_eq!(alone.key, "d3");
+    store
+        .settle("d3", at(9), &AttemptResult::Sent, None)
+        .await
+        .unwrap();
+    assert_eq!(claim(store, 13).await, None);
+    let summary = claim(store, 14).await.unwrap();
+    assert_eq!((summary.form, summary.notices.len()), (Form::Storm, 2));
+    assert_eq!(store.delivery_counts().await.unwrap(), (2, 0));
+}
+
+#[tokio::test]
+async fn a_critical_does_not_wait_for_the_digest_that_holds_its_warning() {
+    let opened = opened().await;
+    let store = &opened.store;
+    owe(store, "d1", owed("i1", Level::Warning, "slack", "digest", 32_400)).await;
+    owe(store, "d2", owed("i2", Level::Warning, "slack", "digest", 32_400)).await;
+    owe(store, "d3", owed("i1", Level::Critical, "slack", "critical", 1)).await;
+    let urgent = claim(store, 1).await.unwrap();
+    assert_eq!(urgent.key, "d3");
+    let levels: Vec<Level> = urgent.notices.iter().map(|notice| notice.level).collect();
+    assert_eq!(levels, [Level::Warning, Level::Critical]);
+    store
+        .settle("d3", at(1), &AttemptResult::Sent, None)
+        .await
+        .unwrap();
+    assert_eq!(claim(store, 32_400).await.unwrap().notices.len(), 1);
+}
+
+#[tokio::test]
+async fn what_was_refused_holds_up_what_comes_after_it_until_it_was_tried_too_often() {
+    let opened = opened().await;
+    let store = &opened.store;
+    owe(store, "d1", owed("i1", Level::Critical, "slack", "g1", 0)).await;
+    owe(store, "d2", owed("i2", Level::Critical, "slack", "g2", 0)).await;
+    let retry = AttemptResult::Retry {
+        after: None,
+        why: "503".into(),
+    };
+    for attempt in 0..12 {
+        let now = attempt * 100;
+        assert_eq!(claim(store, now).await.unwrap().key, "d1");
+        store
+            .settle("d1", at(now), &retry, Some(at(now + 100)))
+            .await
+            .unwrap();
+        assert_eq!(claim(store, now + 50).await, None);
+        assert_eq!(
+            store.next_due(&channel("slack")).await.unwrap(),
+            Some(at(now + 100))
+        );
+    }
+    assert_eq!(claim(store, 1_200).await.unwrap().key, "d1");
+    store
+        .settle("d1", at(1_200), &retry, Some(at(1_300)))
+        .await
+        .unwrap();
+    assert_eq!(claim(store, 1_201).await.unwrap().key, "d2");
+}
+
+#[tokio::test]
+async fn heartbeats_replace_each_other_and_receipts_are_kept() {
+    let opened = opened().await;
+    let store = &opened.store;
+    for key in ["b1", "b2", "b3"] {
+        let batch = Batch {
+            heartbeat: Some((key.into(), owed("", Level::Ok, "slack", "beat", 0))),
+            ..Batch::default()
+        };
+        store.record(&batch, &[]).await.unwrap();
+    }
+    assert_eq!(claim(store, 1).await.unwrap().key, "b3");
+    assert_eq!(store.delivery_counts().await.unwrap(), (1, 0));
+    let receipt = serde_json::json!({ "ts": "1.2" });
+    let slack = channel("slack");
+    store.keep_receipt(&slack, "i1", &receipt, at(1)).await.unwrap();
+    assert_eq!(store.receipt(&slack, "i1").await.unwrap(), Some(receipt));
+    assert_eq!(store.receipt(&channel("dooray"), "i1").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_left_from_memory_is_written_down_as_sent() {
+    let opened = opened().await;
+    let store = &opened.store;
+    let change = Change {
+        transition: None,
+        incident: incident("i1"),
+        owed: vec![("d1".into(), owed("i1", Level::Critical, "slack", "g", 0))],
+        held: None,
+    };
+    let batch = Batch {
+        changes: vec![change],
+        ..Batch::default()
+    };
+    store.record(&batch, &["d1".to_owned()]).await.unwrap();
+    assert_eq!(claim(store, 100).await, None);
+    let (slack, incident) = (channel("slack"), IncidentId("i1".into()));
+    assert!(store.has_heard(&slack, &incident).await.unwrap());
+}
+
+#[tokio::test]
+async fn what_was_given_up_can_be_sent_again() {
+    let opened = opened().await;
+    let store = &opened.store;
+    owe(store, "d1", owed("i1", Level::Critical, "slack", "g", 0)).await;
+    let _ = claim(store, 0).await;
+    let dead = AttemptResult::Dead { why: "404".into() };
+    store.settle("d1", at(1), &dead, None).await.unwrap();
+    assert_eq!(store.resend(Some("other"), at(9)).await.unwrap(), 0);
+    assert_eq!(store.resend(None, at(9)).await.unwrap(), 1);
+    assert_eq!(claim(store, 9).await.unwrap().key, "d1");
+    let said: Vec<String> = store
+        .attempts("d1")
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|row| row.said)
+        .collect();
+    assert_eq!(said, ["404"]);
+}
+
+#[tokio::test]
+async fn an_incident_whose_end_is_still_to_be_told_is_remembered_however_old() {
+    let opened = opened().await;
+    let store = &opened.store;
+    let mut over = incident("i1");
+    over.resolved = Some(at(1));
+    let told = crate::model::Heard {
+        told: Level::Critical,
+        route: "critical".into(),
+        group_key: "storm|i1".into(),
+        at: at(0),
+    };
+    over.heard.insert(channel("slack"), told);
+    let change = |incident: &Incident| Batch {
+        changes: vec![Change {
+            transition: None,
+            incident: incident.clone(),
+            owed: Vec::new(),
+            held: None,
+        }],
+        ..Batch::default()
+    };
+    store.record(&change(&over), &[]).await.unwrap();
+    assert_eq!(store.remember(at(1_000)).await.unwrap().incidents.len(), 1);
+    if let Some(heard) = over.heard.get_mut(&channel("slack")) {
+        heard.told = Level::Ok;
+    }
+    store.record(&change(&over), &[]).await.unwrap();
+    assert!(store.remember(at(1_000)).await.unwrap().incidents.is_empty());
 }

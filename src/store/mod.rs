@@ -9,9 +9,9 @@ mod sqlite;
 
 use async_trait::async_trait;
 
-use crate::alert::CheckState;
+use crate::alert::{Batch, CheckState};
 use crate::model::{
-    AttemptResult, ChannelName, CheckId, Delivery, Incident, IncidentId, Owed, RunRecord, Timestamp,
+    AttemptResult, ChannelName, CheckId, Delivery, Incident, IncidentId, Quiet, TimelineEntry, Timestamp,
     Transition,
 };
 
@@ -41,50 +41,11 @@ pub enum StoreError {
 pub struct Remembered {
     /// The state of every check that has one.
     pub states: Vec<(CheckId, CheckState)>,
-    /// Open incidents, and those resolved lately enough to reopen.
+    /// Open incidents, those resolved lately enough to reopen, and those whose end is still
+    /// to be told.
     pub incidents: Vec<Incident>,
-}
-
-/// A change of one incident, with all it owes.
-#[derive(Debug, Clone)]
-pub struct Change {
-    /// What changed; none for a reminder.
-    pub transition: Option<Transition>,
-    /// The incident after it.
-    pub incident: Incident,
-    /// What is owed, each with the key it gets if it makes a delivery of its own.
-    pub owed: Vec<(String, Owed)>,
-    /// Why nobody is told.
-    pub silence: Option<&'static str>,
-}
-
-/// What is written together, in one durable transaction.
-#[derive(Debug, Clone, Default)]
-pub struct Batch {
-    /// Runs for the history.
-    pub runs: Vec<RunRecord>,
-    /// Runs that were due and did not happen, because the one before still ran.
-    pub late: Vec<(CheckId, Timestamp)>,
-    /// The latest state of each check that ran.
-    pub states: Vec<(CheckId, CheckState)>,
-    /// Checks that are no longer watched.
-    pub forgotten: Vec<CheckId>,
-    /// Changes of incidents.
-    pub changes: Vec<Change>,
-    /// When it is written.
-    pub at: Option<Timestamp>,
-}
-
-impl Batch {
-    /// Whether there is nothing to write.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.runs.is_empty()
-            && self.late.is_empty()
-            && self.states.is_empty()
-            && self.forgotten.is_empty()
-            && self.changes.is_empty()
-    }
+    /// Silences and deployments that have not ended.
+    pub quiets: Vec<Quiet>,
 }
 
 /// A delivery as pages and scripts see it.
@@ -96,6 +57,10 @@ pub struct DeliveryRow {
     pub channel: String,
     /// By which route.
     pub route: String,
+    /// What it is told together with.
+    pub group_key: String,
+    /// How its news is put together: `changes`, `digest`, `storm`.
+    pub form: String,
     /// Where it stands.
     pub status: String,
     /// Not before this.
@@ -106,8 +71,38 @@ pub struct DeliveryRow {
     pub attempts: u32,
     /// What the channel said last, unless it took it.
     pub last_error: Option<String>,
+    /// When it was sent, given up or dropped.
+    pub settled: Option<Timestamp>,
     /// Which incidents it tells of.
     pub incidents: Vec<IncidentId>,
+}
+
+/// One attempt to send a delivery.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct AttemptRow {
+    /// When.
+    pub at: Timestamp,
+    /// `sent`, `retry`, `dead`
+    pub result: String,
+    /// What the channel said; empty when it took it.
+    pub said: String,
+}
+
+/// How a channel fares.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct ChannelRow {
+    /// Its name.
+    pub channel: String,
+    /// Messages that are still to be sent.
+    pub owed: u64,
+    /// Messages that were given up.
+    pub dead: u64,
+    /// When the oldest that is still to be sent was first owed.
+    pub oldest_owed: Option<Timestamp>,
+    /// When a message was last taken.
+    pub last_sent: Option<Timestamp>,
+    /// What the channel said to the message that has waited longest after an attempt.
+    pub last_error: Option<String>,
 }
 
 /// A run as the history keeps it.
@@ -159,11 +154,14 @@ pub trait Store: Send + Sync {
     async fn remember(&self, reopens_since: Timestamp) -> Result<Remembered, StoreError>;
 
     /// Writes a batch, wholly or not at all. What is owed joins a delivery of the same
-    /// channel and group that no sender has touched yet, or makes a new one.
-    async fn record(&self, batch: &Batch) -> Result<(), StoreError>;
+    /// channel and group that no sender has touched yet, or makes a new one. What is owed
+    /// under one of the keys in `sent` has left already, from memory.
+    async fn record(&self, batch: &Batch, sent: &[String]) -> Result<(), StoreError>;
 
-    /// Claims the next delivery that is due on a channel, until `lease`. A delivery waits
-    /// while an earlier one on the channel about the same incident is not settled.
+    /// Claims the earliest delivery that is due on a channel, until `lease`. A delivery waits
+    /// while an earlier one on the channel about the same incident is not settled, and all
+    /// wait while one that the channel did not take waits for its next attempt: what comes
+    /// late comes in order. One that was tried too often holds up no other any more.
     async fn claim(
         &self,
         channel: &ChannelName,
@@ -190,6 +188,25 @@ pub trait Store: Send + Sync {
     /// Marks a delivery as not needed.
     async fn drop_delivery(&self, key: &str, at: Timestamp, why: &str) -> Result<(), StoreError>;
 
+    /// Takes given-up deliveries up again: the one of this key, or all. Returns how many.
+    async fn resend(&self, key: Option<&str>, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// What a channel remembers of a topic.
+    async fn receipt(
+        &self,
+        channel: &ChannelName,
+        topic: &str,
+    ) -> Result<Option<serde_json::Value>, StoreError>;
+
+    /// Has a channel remember something of a topic.
+    async fn keep_receipt(
+        &self,
+        channel: &ChannelName,
+        topic: &str,
+        receipt: &serde_json::Value,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
     /// Takes back the leases of senders that are gone: nobody else sends from this store.
     async fn release_leases(&self) -> Result<u64, StoreError>;
 
@@ -201,6 +218,21 @@ pub trait Store: Send + Sync {
 
     /// What happened in an incident, in order.
     async fn transitions(&self, id: &IncidentId) -> Result<Vec<TransitionRow>, StoreError>;
+
+    /// What else happened to an incident, in order.
+    async fn timeline(&self, id: &IncidentId) -> Result<Vec<TimelineEntry>, StoreError>;
+
+    /// The latest incidents of a check, the newest first.
+    async fn incidents_of(&self, check: &CheckId, limit: u32) -> Result<Vec<Incident>, StoreError>;
+
+    /// Silences and deployments, the latest to end first; ended ones too when asked for.
+    async fn quiets(&self, now: Timestamp, ended_too: bool, limit: u32) -> Result<Vec<Quiet>, StoreError>;
+
+    /// The attempts to send a delivery, in order.
+    async fn attempts(&self, key: &str) -> Result<Vec<AttemptRow>, StoreError>;
+
+    /// How every channel fares that was ever owed anything.
+    async fn channels(&self) -> Result<Vec<ChannelRow>, StoreError>;
 
     /// Deliveries, the newest first; of one incident or of all.
     async fn deliveries(

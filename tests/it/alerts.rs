@@ -1,6 +1,17 @@
 //! The main walk: each level goes its own way, once.
 
+use serde_json::Value;
+
 use crate::support::{Folder, Running, Site};
+
+/// Deliveries to a channel, the newest first; null when there are none.
+fn deliveries_to(answer: &Value, channel: &str) -> Value {
+    let all = answer["deliveries"].as_array().unwrap();
+    all.iter()
+        .filter(|delivery| delivery["channel"] == channel)
+        .cloned()
+        .collect()
+}
 
 async fn level(running: &Running, level: &str) {
     running
@@ -121,14 +132,22 @@ async fn a_permanent_refusal_is_given_up_at_once_and_its_end_is_not_told() {
     let running = Running::start(&folder).await;
     running
         .wait("/api/v1/deliveries", "the delivery to be dead", |answer| {
-            answer["deliveries"][0]["status"] == "dead" && answer["deliveries"][0]["attempts"] == 1
+            let oncall = deliveries_to(answer, "oncall");
+            oncall[0]["status"] == "dead" && oncall[0]["attempts"] == 1
         })
         .await;
+    // What is wrong with a channel is told elsewhere.
+    let dooray = site.wait_for_messages("dooray", 1).await;
+    let text = dooray[0]["text"].as_str().unwrap();
+    assert!(
+        text.contains("CRITICAL: Channel oncall") && text.contains("refused a message for good"),
+        "{text}"
+    );
     site.control("slack=ok").await;
     site.control("partner=ok").await;
     running
         .wait("/api/v1/deliveries", "the resolve to be dropped", |answer| {
-            answer["deliveries"][0]["status"] == "dropped"
+            deliveries_to(answer, "oncall")[0]["status"] == "dropped"
         })
         .await;
     running.stop().await;

@@ -3,26 +3,33 @@
 //! FULL, because NORMAL loses acknowledged commits at a power cut (measured), and a batch a
 //! second costs next to nothing.
 
+mod rows;
+mod write;
+
 use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, QueryBuilder, Row, Sqlite, SqliteConnection};
+use sqlx::{ConnectOptions, Row};
 
-use super::{Batch, Change, DeliveryRow, Horizon, Remembered, ResultRow, Store, StoreError, TransitionRow};
+use self::rows::{count, delivery_row, json, maybe_moment, moment, result_row};
+use super::{
+    AttemptRow, ChannelRow, DeliveryRow, Horizon, Remembered, ResultRow, Store, StoreError, TransitionRow,
+};
+use crate::alert::Batch;
 use crate::model::{
-    AttemptResult, ChannelName, CheckId, Delivery, DeliveryStatus, Incident, IncidentId, Level, Notice, Owed,
-    RunRecord, Timestamp,
+    AttemptResult, ChannelName, CheckId, Delivery, DeliveryStatus, Form, Incident, IncidentId, Notice, Quiet,
+    TimelineEntry, Timestamp,
 };
 
 /// Another process may hold the write lock this long.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Rows per statement: SQLite takes 32,766 parameters.
-const ROWS_PER_STATEMENT: usize = 1_000;
+/// A delivery that was tried so often holds up no other any more: the fault may be its own.
+const HOLDS_UP_FOR_ATTEMPTS: i64 = 12;
 /// Rows removed per transaction, so that pruning holds up nobody.
 const PRUNED_AT_ONCE: i64 = 2_000;
 
@@ -73,13 +80,19 @@ impl SqliteStore {
 }
 
 fn migrations() -> Migrator {
-    Migrator::with_migrations(vec![Migration::new(
-        1,
-        "first".into(),
-        MigrationType::Simple,
-        sqlx::SqlStr::from_static(include_str!("migrations/sqlite/0001_first.sql")),
-        false,
-    )])
+    let step = |version, name: &'static str, sql| {
+        Migration::new(
+            version,
+            name.into(),
+            MigrationType::Simple,
+            sqlx::SqlStr::from_static(sql),
+            false,
+        )
+    };
+    Migrator::with_migrations(vec![
+        step(1, "first", include_str!("../migrations/sqlite/0001_first.sql")),
+        step(2, "alerts", include_str!("../migrations/sqlite/0002_alerts.sql")),
+    ])
 }
 
 #[async_trait]
@@ -95,30 +108,22 @@ impl Store for SqliteStore {
             };
             remembered.states.push((check, json(&row, "state")?));
         }
-        let rows =
-            sqlx::query("SELECT incident FROM incidents WHERE resolved_us IS NULL OR resolved_us >= $1")
-                .bind(reopens_since.as_unix_us())
-                .fetch_all(&self.reader)
-                .await?;
+        let rows = sqlx::query(
+            "SELECT incident FROM incidents WHERE resolved_us IS NULL OR resolved_us >= $1 OR owes = 1",
+        )
+        .bind(reopens_since.as_unix_us())
+        .fetch_all(&self.reader)
+        .await?;
         for row in rows {
             remembered.incidents.push(json(&row, "incident")?);
         }
+        remembered.quiets = self.quiets(reopens_since, false, u32::MAX).await?;
         Ok(remembered)
     }
 
-    async fn record(&self, batch: &Batch) -> Result<(), StoreError> {
+    async fn record(&self, batch: &Batch, sent: &[String]) -> Result<(), StoreError> {
         let mut tx = self.writer.begin().await?;
-        insert_runs(&mut tx, batch).await?;
-        upsert_states(&mut tx, batch).await?;
-        for check in &batch.forgotten {
-            sqlx::query("DELETE FROM states WHERE check_id = $1")
-                .bind(check.as_str())
-                .execute(&mut *tx)
-                .await?;
-        }
-        for change in &batch.changes {
-            write_change(&mut tx, change).await?;
-        }
+        write::batch(&mut tx, batch, sent).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -140,10 +145,15 @@ impl Store for SqliteStore {
                  JOIN deliveries earlier ON earlier.seq = theirs.delivery_seq
                  WHERE mine.delivery_seq = d.seq AND earlier.channel = d.channel
                    AND earlier.status IN ('waiting', 'claimed'))
-             ORDER BY d.due_us, d.seq LIMIT 1",
+               AND NOT EXISTS (
+                 SELECT 1 FROM deliveries refused
+                 WHERE refused.channel = d.channel AND refused.status = 'waiting' AND refused.due_us > $2
+                   AND refused.attempts BETWEEN 1 AND $3)
+             ORDER BY d.attempts > $3, d.seq LIMIT 1",
         )
         .bind(&*channel.0)
         .bind(now.as_unix_us())
+        .bind(HOLDS_UP_FOR_ATTEMPTS)
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = row else { return Ok(None) };
@@ -168,16 +178,21 @@ impl Store for SqliteStore {
             due: moment(&row, "due_us")?,
             created: moment(&row, "created_us")?,
             attempts: count(&row, "attempts")?,
+            form: Form::from_word(row.try_get("form")?),
+            fell_back: row.try_get("fell_back")?,
             notices: notices?,
         }))
     }
 
     async fn next_due(&self, channel: &ChannelName) -> Result<Option<Timestamp>, StoreError> {
         let row = sqlx::query(
-            "SELECT MIN(CASE status WHEN 'claimed' THEN MAX(due_us, lease_us) ELSE due_us END) AS next
+            "SELECT COALESCE(
+                MAX(CASE WHEN status = 'waiting' AND attempts BETWEEN 1 AND $2 THEN due_us END),
+                MIN(CASE status WHEN 'claimed' THEN MAX(due_us, lease_us) ELSE due_us END)) AS next
              FROM deliveries WHERE channel = $1 AND status IN ('waiting', 'claimed')",
         )
         .bind(&*channel.0)
+        .bind(HOLDS_UP_FOR_ATTEMPTS)
         .fetch_one(&self.reader)
         .await?;
         let next: Option<i64> = row.try_get("next")?;
@@ -252,6 +267,52 @@ impl Store for SqliteStore {
         Ok(())
     }
 
+    async fn resend(&self, key: Option<&str>, now: Timestamp) -> Result<u64, StoreError> {
+        let done = sqlx::query(
+            "UPDATE deliveries SET status = 'waiting', due_us = $2, created_us = $2, attempts = 0,
+                    settled_us = NULL, fell_back = 0
+             WHERE status = 'dead' AND ($1 IS NULL OR key = $1)",
+        )
+        .bind(key)
+        .bind(now.as_unix_us())
+        .execute(&self.writer)
+        .await?;
+        Ok(done.rows_affected())
+    }
+
+    async fn receipt(
+        &self,
+        channel: &ChannelName,
+        topic: &str,
+    ) -> Result<Option<serde_json::Value>, StoreError> {
+        let row = sqlx::query("SELECT receipt FROM receipts WHERE channel = $1 AND topic = $2")
+            .bind(&*channel.0)
+            .bind(topic)
+            .fetch_optional(&self.reader)
+            .await?;
+        row.map(|row| json(&row, "receipt")).transpose()
+    }
+
+    async fn keep_receipt(
+        &self,
+        channel: &ChannelName,
+        topic: &str,
+        receipt: &serde_json::Value,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO receipts (channel, topic, receipt, updated_us) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (channel, topic) DO UPDATE SET receipt = excluded.receipt, updated_us = excluded.updated_us",
+        )
+        .bind(&*channel.0)
+        .bind(topic)
+        .bind(serde_json::to_string(receipt)?)
+        .bind(now.as_unix_us())
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
     async fn release_leases(&self) -> Result<u64, StoreError> {
         let done =
             sqlx::query("UPDATE deliveries SET status = 'waiting', lease_us = NULL WHERE status = 'claimed'")
@@ -290,6 +351,83 @@ impl Store for SqliteStore {
                 Ok(TransitionRow {
                     transition: json(row, "transition")?,
                     silence: row.try_get("silence")?,
+                })
+            })
+            .collect()
+    }
+
+    async fn timeline(&self, id: &IncidentId) -> Result<Vec<TimelineEntry>, StoreError> {
+        let rows = sqlx::query("SELECT entry FROM timeline WHERE incident_id = $1 ORDER BY id")
+            .bind(&id.0)
+            .fetch_all(&self.reader)
+            .await?;
+        rows.iter().map(|row| json(row, "entry")).collect()
+    }
+
+    async fn incidents_of(&self, check: &CheckId, limit: u32) -> Result<Vec<Incident>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT incident FROM incidents WHERE check_id = $1 ORDER BY opened_us DESC LIMIT $2",
+        )
+        .bind(check.as_str())
+        .bind(limit)
+        .fetch_all(&self.reader)
+        .await?;
+        rows.iter().map(|row| json(row, "incident")).collect()
+    }
+
+    async fn quiets(&self, now: Timestamp, ended_too: bool, limit: u32) -> Result<Vec<Quiet>, StoreError> {
+        let rows =
+            sqlx::query("SELECT quiet FROM quiets WHERE $1 OR ends_us > $2 ORDER BY ends_us DESC LIMIT $3")
+                .bind(ended_too)
+                .bind(now.as_unix_us())
+                .bind(limit)
+                .fetch_all(&self.reader)
+                .await?;
+        rows.iter().map(|row| json(row, "quiet")).collect()
+    }
+
+    async fn attempts(&self, key: &str) -> Result<Vec<AttemptRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT a.at_us, a.result, a.said FROM attempts a JOIN deliveries d ON d.seq = a.delivery_seq
+             WHERE d.key = $1 ORDER BY a.id",
+        )
+        .bind(key)
+        .fetch_all(&self.reader)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(AttemptRow {
+                    at: moment(row, "at_us")?,
+                    result: row.try_get("result")?,
+                    said: row.try_get("said")?,
+                })
+            })
+            .collect()
+    }
+
+    async fn channels(&self) -> Result<Vec<ChannelRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT channel,
+                    COUNT(*) FILTER (WHERE status IN ('waiting', 'claimed')) AS owed,
+                    COUNT(*) FILTER (WHERE status = 'dead') AS dead,
+                    MIN(created_us) FILTER (WHERE status IN ('waiting', 'claimed')) AS oldest_us,
+                    MAX(settled_us) FILTER (WHERE status = 'sent') AS sent_us,
+                    (SELECT w.last_error FROM deliveries w WHERE w.channel = d.channel AND w.attempts > 0
+                       AND w.status IN ('waiting', 'claimed') ORDER BY w.seq LIMIT 1) AS last_error
+             FROM deliveries d GROUP BY channel ORDER BY channel",
+        )
+        .fetch_all(&self.reader)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let number = |name: &str| row.try_get::<i64, _>(name).map(|n| u64::try_from(n).unwrap_or(0));
+                Ok(ChannelRow {
+                    channel: row.try_get("channel")?,
+                    owed: number("owed")?,
+                    dead: number("dead")?,
+                    oldest_owed: maybe_moment(row, "oldest_us")?,
+                    last_sent: maybe_moment(row, "sent_us")?,
+                    last_error: row.try_get("last_error")?,
                 })
             })
             .collect()
@@ -342,12 +480,20 @@ impl Store for SqliteStore {
              WHERE resolved_us IS NOT NULL AND resolved_us < $1 LIMIT $2)";
         let orphans = "DELETE FROM transitions WHERE id IN (SELECT t.id FROM transitions t
              WHERE t.at_us < $1 AND NOT EXISTS (SELECT 1 FROM incidents i WHERE i.id = t.incident_id) LIMIT $2)";
+        let old_entries = "DELETE FROM timeline WHERE id IN (SELECT t.id FROM timeline t
+             WHERE t.at_us < $1 AND NOT EXISTS (SELECT 1 FROM incidents i WHERE i.id = t.incident_id) LIMIT $2)";
+        let old_quiets = "DELETE FROM quiets WHERE id IN (SELECT id FROM quiets WHERE ends_us < $1 LIMIT $2)";
+        let old_receipts = "DELETE FROM receipts WHERE rowid IN (SELECT rowid FROM receipts
+             WHERE updated_us < $1 LIMIT $2)";
         let mut removed = 0;
         for (statement, before) in [
             (old_runs, horizon.results),
             (old_deliveries, horizon.incidents),
             (old_incidents, horizon.incidents),
             (orphans, horizon.incidents),
+            (old_entries, horizon.incidents),
+            (old_quiets, horizon.incidents),
+            (old_receipts, horizon.incidents),
         ] {
             loop {
                 let done = sqlx::query(statement)
@@ -368,201 +514,4 @@ impl Store for SqliteStore {
         self.reader.close().await;
         self.writer.close().await;
     }
-}
-
-async fn insert_runs(tx: &mut SqliteConnection, batch: &Batch) -> Result<(), StoreError> {
-    const COLUMNS: &str = "INSERT INTO results (check_id, run_id, started_us, took_us, level, headline, attempts, measured, detail) ";
-    for chunk in batch.runs.chunks(ROWS_PER_STATEMENT) {
-        let mut rows = Vec::with_capacity(chunk.len());
-        for run in chunk {
-            rows.push((
-                run,
-                serde_json::to_string(&run.outcome.measurements)?,
-                detail(run)?,
-            ));
-        }
-        QueryBuilder::<Sqlite>::new(COLUMNS)
-            .push_values(rows, |mut row, (run, measured, detail)| {
-                row.push_bind(run.check.to_string())
-                    .push_bind(run.run.0.clone())
-                    .push_bind(run.started.as_unix_us())
-                    .push_bind(i64::try_from(run.took.as_micros()).unwrap_or(i64::MAX))
-                    .push_bind(run.verdict.level.as_str())
-                    .push_bind(run.verdict.headline())
-                    .push_bind(run.outcome.attempts)
-                    .push_bind(measured)
-                    .push_bind(detail);
-            })
-            .build()
-            .execute(&mut *tx)
-            .await?;
-    }
-    for chunk in batch.late.chunks(ROWS_PER_STATEMENT) {
-        QueryBuilder::<Sqlite>::new(COLUMNS)
-            .push_values(chunk, |mut row, (check, at)| {
-                row.push_bind(check.to_string())
-                    .push_bind("")
-                    .push_bind(at.as_unix_us())
-                    .push_bind(0_i64)
-                    .push_bind("late")
-                    .push_bind("not run: the run before was still going, or haetae stood still")
-                    .push_bind(0_u32)
-                    .push_bind("{}")
-                    .push_bind(None::<String>);
-            })
-            .build()
-            .execute(&mut *tx)
-            .await?;
-    }
-    Ok(())
-}
-
-/// Good runs are kept as numbers only; the rest with all that was seen.
-fn detail(run: &RunRecord) -> Result<Option<String>, StoreError> {
-    let plain = run.verdict.level == Level::Ok && run.outcome.remarks.is_empty() && run.outcome.attempts <= 1;
-    if plain {
-        return Ok(None);
-    }
-    let detail = serde_json::json!({ "outcome": run.outcome, "verdict": run.verdict });
-    Ok(Some(serde_json::to_string(&detail)?))
-}
-
-async fn upsert_states(tx: &mut SqliteConnection, batch: &Batch) -> Result<(), StoreError> {
-    let at = batch.at.map_or(0, Timestamp::as_unix_us);
-    for chunk in batch.states.chunks(ROWS_PER_STATEMENT) {
-        let mut rows = Vec::with_capacity(chunk.len());
-        for (check, state) in chunk {
-            rows.push((check.to_string(), serde_json::to_string(state)?));
-        }
-        QueryBuilder::<Sqlite>::new("INSERT INTO states (check_id, state, updated_us) ")
-            .push_values(rows, |mut row, (check, state)| {
-                row.push_bind(check).push_bind(state).push_bind(at);
-            })
-            .push(" ON CONFLICT (check_id) DO UPDATE SET state = excluded.state, updated_us = excluded.updated_us")
-            .build()
-            .execute(&mut *tx)
-            .await?;
-    }
-    Ok(())
-}
-
-async fn write_change(tx: &mut SqliteConnection, change: &Change) -> Result<(), StoreError> {
-    let incident = &change.incident;
-    sqlx::query(
-        "INSERT INTO incidents (id, check_id, level, opened_us, resolved_us, incident) VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (id) DO UPDATE SET level = excluded.level, resolved_us = excluded.resolved_us, incident = excluded.incident",
-    )
-    .bind(&incident.id.0)
-    .bind(incident.check.as_str())
-    .bind(incident.level.as_str())
-    .bind(incident.opened.as_unix_us())
-    .bind(incident.resolved.map(Timestamp::as_unix_us))
-    .bind(serde_json::to_string(incident)?)
-    .execute(&mut *tx)
-    .await?;
-    if let Some(transition) = &change.transition {
-        sqlx::query(
-            "INSERT INTO transitions (incident_id, at_us, kind, transition, silence) VALUES ($1, $2, $3, $4, $5)",
-        )
-        .bind(&transition.incident.0)
-        .bind(transition.at.as_unix_us())
-        .bind(transition.kind.as_str())
-        .bind(serde_json::to_string(transition)?)
-        .bind(change.silence)
-        .execute(&mut *tx)
-        .await?;
-    }
-    for (key, owed) in &change.owed {
-        owe(tx, key, owed).await?;
-    }
-    Ok(())
-}
-
-/// Joins a delivery of the same group that no sender has touched, or makes a new one.
-async fn owe(tx: &mut SqliteConnection, key: &str, owed: &Owed) -> Result<(), StoreError> {
-    let waiting = sqlx::query(
-        "UPDATE deliveries SET due_us = MIN(due_us, $3)
-         WHERE seq = (SELECT MAX(seq) FROM deliveries
-                      WHERE channel = $1 AND group_key = $2 AND status = 'waiting' AND attempts = 0)
-         RETURNING seq",
-    )
-    .bind(&*owed.channel.0)
-    .bind(&owed.group_key)
-    .bind(owed.due.as_unix_us())
-    .fetch_optional(&mut *tx)
-    .await?;
-    let seq: i64 = if let Some(row) = waiting {
-        row.try_get("seq")?
-    } else {
-        let row = sqlx::query(
-            "INSERT INTO deliveries (key, channel, route, group_key, status, due_us, created_us, attempts)
-             VALUES ($1, $2, $3, $4, 'waiting', $5, $6, 0) RETURNING seq",
-        )
-        .bind(key)
-        .bind(&*owed.channel.0)
-        .bind(&owed.route)
-        .bind(&owed.group_key)
-        .bind(owed.due.as_unix_us())
-        .bind(owed.notice.at.as_unix_us())
-        .fetch_one(&mut *tx)
-        .await?;
-        row.try_get("seq")?
-    };
-    sqlx::query("INSERT INTO notices (delivery_seq, incident_id, notice) VALUES ($1, $2, $3)")
-        .bind(seq)
-        .bind(&owed.notice.incident.0)
-        .bind(serde_json::to_string(&owed.notice)?)
-        .execute(&mut *tx)
-        .await?;
-    Ok(())
-}
-
-fn json<T: serde::de::DeserializeOwned>(row: &SqliteRow, column: &str) -> Result<T, StoreError> {
-    let text: &str = row.try_get(column)?;
-    Ok(serde_json::from_str(text)?)
-}
-
-fn moment(row: &SqliteRow, column: &str) -> Result<Timestamp, StoreError> {
-    Ok(Timestamp::from_unix_us(row.try_get(column)?))
-}
-
-fn count(row: &SqliteRow, column: &str) -> Result<u32, StoreError> {
-    let number: i64 = row.try_get(column)?;
-    Ok(u32::try_from(number).unwrap_or(u32::MAX))
-}
-
-fn delivery_row(row: &SqliteRow) -> Result<DeliveryRow, StoreError> {
-    let told: Option<String> = row.try_get("told")?;
-    Ok(DeliveryRow {
-        key: row.try_get("key")?,
-        channel: row.try_get("channel")?,
-        route: row.try_get("route")?,
-        status: row.try_get("status")?,
-        due: moment(row, "due_us")?,
-        created: moment(row, "created_us")?,
-        attempts: count(row, "attempts")?,
-        last_error: row.try_get("last_error")?,
-        incidents: told
-            .unwrap_or_default()
-            .split(',')
-            .filter(|id| !id.is_empty())
-            .map(|id| IncidentId(id.to_owned()))
-            .collect(),
-    })
-}
-
-fn result_row(check: &CheckId, row: &SqliteRow) -> Result<ResultRow, StoreError> {
-    let took_us: i64 = row.try_get("took_us")?;
-    let detail: Option<String> = row.try_get("detail")?;
-    Ok(ResultRow {
-        check: check.clone(),
-        run: row.try_get("run_id")?,
-        started: moment(row, "started_us")?,
-        took_ms: u64::try_from(took_us / 1_000).unwrap_or(0),
-        level: row.try_get("level")?,
-        headline: row.try_get("headline")?,
-        attempts: count(row, "attempts")?,
-        measured: json(row, "measured")?,
-        detail: detail.map(|text| serde_json::from_str(&text)).transpose()?,
-    })
 }
