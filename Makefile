@@ -1,6 +1,6 @@
 # Two commands for newcomers: `make run` and `make test`. Both install what is missing.
 .DEFAULT_GOAL := help
-.PHONY: help run test build release bench deps fmt lint docs deny validate
+.PHONY: help run test simulate build release bench deps fmt lint docs deny validate
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -21,6 +21,9 @@ build: ## the debug build
 
 release: ## the program to install: target/release/haetae
 	cargo build --release
+
+simulate: ## seeded worlds against the alert engine until it is stopped
+	HAETAE_SIM_WORLDS=1000000000 cargo test --release --test simulation -- --nocapture
 
 bench: ## haetae beside a bare HTTP client loop, about a minute
 	cargo bench --bench schedule

@@ -32,6 +32,17 @@ pub struct Gather {
     pub due: Timestamp,
 }
 
+/// What waits in a storm's delivery goes out now: the storm is over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StormOver {
+    /// On which channel.
+    pub channel: ChannelName,
+    /// The storm's group.
+    pub group_key: String,
+    /// When it goes out.
+    pub due: Timestamp,
+}
+
 /// What is written together.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
@@ -47,6 +58,8 @@ pub struct Batch {
     pub changes: Vec<Change>,
     /// After the changes.
     pub gathers: Vec<Gather>,
+    /// After those.
+    pub storms_over: Vec<StormOver>,
     /// Silences and deployments that were made or ended.
     pub quiets: Vec<Quiet>,
     /// What else happened to incidents.
@@ -76,6 +89,7 @@ impl Batch {
     pub fn is_urgent(&self) -> bool {
         !(self.changes.is_empty()
             && self.gathers.is_empty()
+            && self.storms_over.is_empty()
             && self.quiets.is_empty()
             && self.timeline.is_empty()
             && self.fell_back.is_empty()

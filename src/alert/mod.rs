@@ -7,5 +7,5 @@ mod batch;
 mod flapping;
 mod state;
 
-pub use batch::{Batch, Change, Gather};
+pub use batch::{Batch, Change, Gather, StormOver};
 pub use state::{CheckState, Open, Phase, close, step};

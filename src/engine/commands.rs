@@ -4,8 +4,10 @@ use super::Engine;
 use super::telling::notice;
 use crate::model::{
     Acknowledged, ActionTaken, ChannelName, IncidentId, Level, Mark, Notice, Owed, Purpose, Quiet, QuietKind,
-    Timestamp, Verdicted,
+    Timestamp, TransitionKind, Verdicted,
 };
+
+use crate::route::suppression;
 
 /// Something told to the engine.
 #[derive(Debug, Clone)]
@@ -295,13 +297,28 @@ impl Engine {
                 continue;
             };
             let mut owed: Vec<Owed> = Vec::new();
-            for other in fallback.iter().filter(|other| *other != channel) {
+            // What holds back news by now holds back this too; the channel itself still gets it.
+            if suppression(self.world(), &incident, &check, now).is_some() {
+                continue;
+            }
+            let about = super::own::channel_of(&check.id);
+            let others = fallback
+                .iter()
+                .filter(|other| *other != channel && about.as_ref() != Some(other));
+            for other in others {
                 let known = incident.heard.get(other).map_or(Level::Ok, |heard| heard.told);
                 // The end is told to those who heard anyway.
                 if !incident.is_open() || known >= incident.level {
                     continue;
                 }
-                let mut said = said.clone();
+                // It is better since: that goes to those who heard the worse.
+                if incident.level < said.level {
+                    continue;
+                }
+                // As it is now, not as it was when the channel should have heard of it.
+                let change = said.change.filter(|_| said.level == incident.level);
+                let change = change.unwrap_or(TransitionKind::Opened);
+                let mut said = notice(&incident, &check, Some(change), now);
                 said.note = Some(format!("told here because `{channel}` does not take messages"));
                 let route = self.policy.routes.iter().position(|route| {
                     incident

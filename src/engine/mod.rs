@@ -40,8 +40,7 @@ const KEEPS: Duration = Duration::from_mins(10);
 pub struct Memory {
     /// The state of every check that has one.
     pub states: Vec<(CheckId, CheckState)>,
-    /// Open incidents, those resolved lately enough to reopen, and those whose end is still
-    /// to be told.
+    /// Open incidents, and those resolved lately enough to reopen.
     pub incidents: Vec<Incident>,
     /// Silences and deployments that have not ended.
     pub quiets: Vec<Quiet>,
@@ -102,7 +101,7 @@ impl Engine {
         self.states.iter()
     }
 
-    /// Open incidents, those that may reopen, and those whose end is still to be told.
+    /// Open incidents, and those that may reopen.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.ledger

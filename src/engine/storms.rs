@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use super::Engine;
 use super::telling::notice;
-use crate::alert::Gather;
-use crate::model::{
-    ChannelName, Check, Form, Incident, IncidentId, Level, Owed, Purpose, Timestamp, TransitionKind,
-};
+use crate::alert::{Gather, StormOver};
+use crate::model::{ChannelName, Check, Form, Incident, IncidentId, Level, Owed, Purpose, Timestamp};
+use crate::route::suppression;
 
 /// What ends together waits so long for the last of it.
 const END_WAIT: Duration = Duration::from_secs(2);
@@ -84,13 +83,14 @@ impl Engine {
         self.owe(member, &check, None, Vec::new(), held, again);
     }
 
-    /// When the storm is over, all that ended in it is told in one message per channel, with
-    /// what is left.
+    /// When the storm is over, what ended in it is told in one message per channel, with what
+    /// is left.
     pub(super) fn end_storm_if_over(&mut self, now: Timestamp) {
         let Some(storm) = self.storms.take_ended(now, self.policy.storm) else {
             return;
         };
         let key = storm.group_key();
+        let due = now + END_WAIT;
         for id in &storm.members {
             let Some(mut member) = self.ledger.get(id).cloned() else {
                 continue;
@@ -98,44 +98,49 @@ impl Engine {
             let Some(check) = self.check_of(&member.check) else {
                 continue;
             };
-            let is_open = member.is_open();
-            let owed = last_words(&mut member, &check, &key, now);
+            let is_left = member.is_open()
+                && member.acknowledged.is_none()
+                && suppression(self.world(), &member, &check, now).is_none();
+            let owed = if is_left {
+                last_words(&mut member, &check, &key, now, due)
+            } else {
+                Vec::new()
+            };
             member.storm = None;
-            member.held = member.held.filter(|_| is_open);
             self.note(id, now, "storm", "", "the storm is over");
             let again = self.look_again(&member, Some(&check), now);
             let held = member.held.clone();
             self.owe(member, &check, None, owed, held, again);
         }
+        self.pending
+            .storms_over
+            .extend(storm.channels().map(|channel| StormOver {
+                channel: channel.clone(),
+                group_key: key.clone(),
+                due,
+            }));
     }
 }
 
-/// What the end of a storm says of one member: that it is over, or that it is not.
-fn last_words(member: &mut Incident, check: &Check, key: &str, now: Timestamp) -> Vec<Owed> {
-    let change = (!member.is_open()).then_some(TransitionKind::Resolved);
-    let mut said = notice(member, check, change, now);
-    if member.is_open() {
-        said.purpose = Purpose::Reminder;
-    }
-    let mut owed = Vec::new();
-    // Those who were told before it was a storm know what is left.
+/// What the end of a storm says of one that is left. Those who were told of it before it was
+/// a storm know it.
+fn last_words(member: &mut Incident, check: &Check, key: &str, now: Timestamp, due: Timestamp) -> Vec<Owed> {
+    let mut said = notice(member, check, None, now);
+    said.purpose = Purpose::Reminder;
     let heard = member
         .heard
         .iter_mut()
-        .filter(|(_, heard)| heard.told != Level::Ok && (change.is_some() || heard.group_key == key));
+        .filter(|(_, heard)| heard.told != Level::Ok && heard.group_key == key);
+    let mut owed = Vec::new();
     for (channel, heard) in heard {
-        let mut notice = said.clone();
-        notice.from = heard.told;
-        heard.told = notice.level;
-        key.clone_into(&mut heard.group_key);
-        heard.at = now + END_WAIT;
+        heard.at = due;
         owed.push(Owed {
             channel: channel.clone(),
             route: heard.route.clone(),
             group_key: key.to_owned(),
-            due: heard.at,
-            form: Form::Storm,
-            notice,
+            due,
+            form: Form::StormEnd,
+            notice: said.clone(),
         });
     }
     owed

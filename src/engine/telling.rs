@@ -67,15 +67,38 @@ impl Engine {
         });
     }
 
-    /// When an incident that is held back should be looked at again.
+    /// When an incident that is held back should be looked at again; none when only a run of
+    /// its check can tell that nothing holds it back any more.
     pub(super) fn look_again(
         &self,
         incident: &Incident,
         check: Option<&Check>,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        incident.held.as_ref()?;
-        suppression(self.world(), incident, check?, now).map_or(Some(now), |held| held.until)
+        let check = check?;
+        match incident.held.as_ref()? {
+            Suppression::Maintenance { .. }
+            | Suppression::Silence { .. }
+            | Suppression::Deployment { .. } => {
+                suppression(self.world(), incident, check, now).map_or(Some(now), |held| held.until)
+            }
+            Suppression::OutsideHours { .. } => {
+                let labels = Labels {
+                    check,
+                    level: incident.level,
+                    now,
+                };
+                next_hours(&routes_at_some_time(&self.policy.routes, labels), now).map(|(at, _)| at)
+            }
+            Suppression::Dependency { .. }
+            | Suppression::Inhibited { .. }
+            | Suppression::Flapping
+            | Suppression::AlreadyTold
+            | Suppression::NoRoute
+            | Suppression::ToNobody
+            | Suppression::NobodyHeard
+            | Suppression::NoLongerWatched => None,
+        }
     }
 
     pub(super) fn world(&self) -> World<'_> {
@@ -270,14 +293,10 @@ impl Engine {
             .collect()
     }
 
-    /// Resolved goes to all who heard, whatever holds back news by now; in a storm, with its
-    /// end.
+    /// Resolved goes to all who heard, whatever holds back news by now.
     fn tell_end(&mut self, incident: &mut Incident, check: &Check, now: Timestamp) -> Told {
         if incident.told() == Level::Ok {
             return held(Suppression::NobodyHeard, None);
-        }
-        if let Some(storm) = self.storms.of(incident) {
-            return held(Suppression::Storm { id: storm.id.clone() }, None);
         }
         let mut owed = self.tell_those_who_heard(incident, check, TransitionKind::Resolved, now);
         let recovery = recovery(incident, now);
@@ -391,12 +410,16 @@ fn held(why: Suppression, until: Option<Timestamp>) -> Told {
     }
 }
 
-fn no_route(at_some_time: &[&Route], now: Timestamp) -> Told {
-    let next = at_some_time
+/// The route whose hours begin next, and when.
+fn next_hours<'r>(routes: &[&'r Route], now: Timestamp) -> Option<(Timestamp, &'r Route)> {
+    routes
         .iter()
         .filter_map(|route| Some((route.matcher.next_hours(now)?, *route)))
-        .min_by_key(|(at, _)| *at);
-    match next {
+        .min_by_key(|(at, _)| *at)
+}
+
+fn no_route(at_some_time: &[&Route], now: Timestamp) -> Told {
+    match next_hours(at_some_time, now) {
         Some((at, route)) => held(
             Suppression::OutsideHours {
                 hours: route

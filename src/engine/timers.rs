@@ -13,7 +13,7 @@ use crate::model::{
 use crate::route::{Policy, Todo, routes_at_some_time, suppression};
 
 /// A reminder that is held back by what has no known end is looked at again after this.
-const HELD_LOOK: Duration = Duration::from_mins(1);
+const HELD_LOOK: Duration = Duration::from_mins(10);
 
 impl Engine {
     /// When time alone brings something next.
@@ -100,7 +100,9 @@ impl Engine {
         };
         on.steps += 1;
         let mut owed: Vec<Owed> = Vec::new();
-        for channel in &step.to {
+        // What is wrong with a channel is not told there.
+        let about = super::own::channel_of(&check.id);
+        for channel in step.to.iter().filter(|channel| about.as_ref() != Some(channel)) {
             let known = incident.heard.get(channel).map(|heard| heard.told);
             if known.is_some_and(|known| known >= incident.level) {
                 continue;
@@ -110,17 +112,22 @@ impl Engine {
             owed.push(self.hear(&mut incident, &check, channel, Some(route), said, now));
         }
         let told: Vec<String> = owed.iter().map(|owed| owed.channel.to_string()).collect();
-        self.note(id, now, "escalated", "", format!("to {}", told.join(", ")));
+        if !told.is_empty() {
+            self.note(id, now, "escalated", "", format!("to {}", told.join(", ")));
+        }
         let held = incident.held.clone();
         self.owe(incident, &check, None, owed, held, None);
     }
 
     /// Whether a reminder has to wait, and until when.
     fn wait_for_quiet(&mut self, incident: &Incident, check: &Arc<Check>, now: Timestamp) -> bool {
-        let Some(quieted) = suppression(self.world(), incident, check, now) else {
+        // What is held back must not come in by the back door of a reminder.
+        let quieted = suppression(self.world(), incident, check, now);
+        if quieted.is_none() && incident.held.is_none() {
             return false;
-        };
-        let again = quieted.until.unwrap_or(now + HELD_LOOK);
+        }
+        let until = quieted.and_then(|quieted| quieted.until);
+        let again = until.unwrap_or(now + HELD_LOOK);
         self.ledger
             .put(incident.clone(), check, &self.policy, Some(again));
         true

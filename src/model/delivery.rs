@@ -48,6 +48,8 @@ pub enum Form {
     Digest,
     /// Many at once: how many, the worst, what they have in common.
     Storm,
+    /// The same, at its end.
+    StormEnd,
 }
 
 impl Form {
@@ -58,6 +60,7 @@ impl Form {
             Self::Changes => "changes",
             Self::Digest => "digest",
             Self::Storm => "storm",
+            Self::StormEnd => "storm_end",
         }
     }
 
@@ -67,6 +70,7 @@ impl Form {
         match word {
             "digest" => Self::Digest,
             "storm" => Self::Storm,
+            "storm_end" => Self::StormEnd,
             _ => Self::Changes,
         }
     }

@@ -151,11 +151,6 @@ pub enum Suppression {
         /// Which hours.
         hours: String,
     },
-    /// The storm's summaries tell of it, and its end is told with the storm's.
-    Storm {
-        /// Which storm.
-        id: String,
-    },
     /// Those whom it concerns know it already, at this level or a worse one.
     AlreadyTold,
     /// No route takes it.
@@ -180,7 +175,6 @@ impl Suppression {
             Self::Inhibited { .. } => "inhibited",
             Self::Flapping => "flapping",
             Self::OutsideHours { .. } => "outside_hours",
-            Self::Storm { .. } => "storm",
             Self::AlreadyTold => "already_told",
             Self::NoRoute => "no_route",
             Self::ToNobody => "to_nobody",
@@ -201,7 +195,6 @@ impl fmt::Display for Suppression {
             Self::Inhibited { by } => write!(f, "inhibited by the incident of `{by}`"),
             Self::Flapping => f.write_str("it is flapping"),
             Self::OutsideHours { hours } => write!(f, "its route takes it only during `{hours}`"),
-            Self::Storm { .. } => f.write_str("the end of its storm will tell it"),
             Self::AlreadyTold => f.write_str("those it concerns know it at this level or a worse one"),
             Self::NoRoute => f.write_str("no route takes it"),
             Self::ToNobody => f.write_str("its route says `to: []`"),
@@ -383,12 +376,6 @@ impl Incident {
             .map(|heard| heard.told)
             .max()
             .unwrap_or_default()
-    }
-
-    /// Whether it is over and some channel does not know it yet.
-    #[must_use]
-    pub fn owes_an_end(&self) -> bool {
-        !self.is_open() && self.told() != Level::Ok
     }
 }
 

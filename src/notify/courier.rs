@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::next_attempt;
 use crate::model::{
-    AttemptResult, ChannelName, Delivery, Form, Language, Level, Message, Notice, Purpose, SharedRedactor,
-    Timestamp,
+    AttemptResult, ChannelName, Delivery, Form, IncidentId, Language, Level, Message, Notice, Purpose,
+    SharedRedactor, Timestamp,
 };
 use crate::store::{Store, StoreError};
 
@@ -95,21 +95,31 @@ impl Courier {
 
     async fn leave_out(&self, delivery: &mut Delivery) -> Result<(), StoreError> {
         let mut kept: Vec<Notice> = Vec::new();
+        let mut left_out: Vec<IncidentId> = Vec::new();
+        // What was tried before may have been taken, and its answer lost: it is said again.
+        let may_be_known = delivery.attempts > 0;
         for notice in std::mem::take(&mut delivery.notices) {
             let is_worth_it = match notice.purpose {
+                Purpose::News | Purpose::Escalation if may_be_known => true,
                 Purpose::News if notice.level == Level::Ok => {
                     // News that something is over is none for a channel that never heard that
                     // it began: its message was given up.
                     kept.iter().any(|earlier| earlier.incident == notice.incident)
                         || self.store.has_heard(&delivery.channel, &notice.incident).await?
                 }
-                Purpose::Reminder if delivery.form == Form::Storm => true,
+                Purpose::Reminder if delivery.form == Form::StormEnd => true,
                 Purpose::Reminder | Purpose::Escalation => self.is_still_wanted(&notice).await?,
                 Purpose::News | Purpose::Note | Purpose::Heartbeat => true,
             };
             if is_worth_it {
                 kept.push(notice);
+            } else {
+                left_out.push(notice.incident);
             }
+        }
+        left_out.retain(|id| !kept.iter().any(|notice| notice.incident == *id));
+        if !left_out.is_empty() {
+            self.store.leave_out(&delivery.key, &left_out).await?;
         }
         delivery.notices = kept;
         Ok(())

@@ -51,7 +51,7 @@ pub fn latest(message: &Message) -> Vec<&Notice> {
 #[must_use]
 pub fn paragraphs(message: &Message) -> Vec<Paragraph> {
     let latest = latest(message);
-    if message.form == Form::Storm && latest.len() > 1 {
+    if is_storm(message.form) && latest.len() > 1 {
         return vec![storm_paragraph(message, &latest)];
     }
     let is_single = latest.len() == 1;
@@ -93,7 +93,7 @@ pub fn summary(message: &Message) -> String {
     let counts = counts(&latest, language);
     let all = latest.len();
     match (message.form, language) {
-        (Form::Storm, _) => storm_headline(&latest, language),
+        (Form::Storm | Form::StormEnd, _) => storm_headline(message.form, &latest, language),
         (Form::Digest, Language::En) => format!("digest of {all}: {counts}"),
         (Form::Digest, Language::Ko) => format!("요약 {all}건: {counts}"),
         (Form::Changes, Language::En) => format!("{all} changes: {counts}"),
@@ -109,6 +109,10 @@ pub fn worst(message: &Message) -> Level {
         .map(|notice| notice.level)
         .max()
         .unwrap_or_default()
+}
+
+fn is_storm(form: Form) -> bool {
+    matches!(form, Form::Storm | Form::StormEnd)
 }
 
 fn says_reason(notice: &Notice) -> bool {
@@ -136,11 +140,11 @@ fn counts(notices: &[&Notice], language: Language) -> String {
 }
 
 /// A storm in one line: how many, and what they have in common; or that it is over.
-fn storm_headline(notices: &[&Notice], language: Language) -> String {
+fn storm_headline(form: Form, notices: &[&Notice], language: Language) -> String {
     let all = notices.len();
     let counts = counts(notices, language);
     let left = notices.iter().filter(|notice| notice.level != Level::Ok).count();
-    let is_end = left == 0 || notices.iter().any(|notice| notice.purpose == Purpose::Reminder);
+    let is_end = form == Form::StormEnd;
     let bad: Vec<&Notice> = notices
         .iter()
         .copied()
@@ -384,7 +388,10 @@ pub(crate) mod tests {
     #[test]
     fn a_storm_is_one_line_and_one_paragraph() {
         let began = storm(&[(118, Level::Critical), (2, Level::Warning)]);
-        let over = storm(&[(120, Level::Ok)]);
+        let over = Message {
+            form: Form::StormEnd,
+            ..storm(&[(120, Level::Ok)])
+        };
         insta::assert_snapshot!([summary(&began), summary(&over)].join("\n"), @"
         STORM, 120 incidents: 118 critical, 2 warning — connection refused by pg.example:443: nothing listens there · group partners/bank
         STORM OVER, all 120 resolved — connection refused by pg.example:443: nothing listens there · group partners/bank

@@ -16,7 +16,7 @@ pub enum Todo {
     Escalate(String),
 }
 
-/// Open incidents, those that may reopen, and those whose end is still to be told.
+/// Open incidents, and those that may reopen.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     incidents: BTreeMap<IncidentId, Incident>,
@@ -127,11 +127,10 @@ impl Ledger {
             .reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)))
     }
 
-    /// Drops what is over, can no longer reopen, and owes nobody its end.
+    /// Drops what is over and can no longer reopen.
     pub fn prune(&mut self, resolved_before: Timestamp) {
-        self.incidents.retain(|_, incident| {
-            incident.resolved.is_none_or(|at| at >= resolved_before) || incident.owes_an_end()
-        });
+        self.incidents
+            .retain(|_, incident| incident.resolved.is_none_or(|at| at >= resolved_before));
     }
 }
 

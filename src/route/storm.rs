@@ -41,6 +41,11 @@ impl Storm {
     pub fn group_key(&self) -> String {
         format!("{KEY}{}", self.id)
     }
+
+    /// The channels that have heard of it.
+    pub fn channels(&self) -> impl Iterator<Item = &ChannelName> {
+        self.told.keys()
+    }
 }
 
 /// The storm that goes on, if there is one, and what opened lately.
@@ -140,11 +145,13 @@ impl Storms {
     }
 
     /// When a summary on this channel that tells of this level is due: soon for the first
-    /// one, for one that has not left yet, and for a level worse than all before.
+    /// one, for one that has not left yet, and for a level worse than all before. What is
+    /// over waits for company: most often the storm itself is over soon.
     pub fn due(&mut self, channel: &ChannelName, level: Level, now: Timestamp) -> Timestamp {
         let Some(storm) = &mut self.now else { return now };
         let due = match storm.told.get(channel) {
             None => now + SUMMARY_WAIT,
+            Some((at, _)) if level == Level::Ok && *at < now => now + PROGRESS_EVERY,
             Some((at, _)) if *at >= now => *at,
             Some((_, worst)) if level > *worst => now + SUMMARY_WAIT,
             Some((at, _)) => (*at + PROGRESS_EVERY).max(now + SUMMARY_WAIT),

@@ -395,34 +395,3 @@ async fn what_was_given_up_can_be_sent_again() {
         .collect();
     assert_eq!(said, ["404"]);
 }
-
-#[tokio::test]
-async fn an_incident_whose_end_is_still_to_be_told_is_remembered_however_old() {
-    let opened = opened().await;
-    let store = &opened.store;
-    let mut over = incident("i1");
-    over.resolved = Some(at(1));
-    let told = crate::model::Heard {
-        told: Level::Critical,
-        route: "critical".into(),
-        group_key: "storm|i1".into(),
-        at: at(0),
-    };
-    over.heard.insert(channel("slack"), told);
-    let change = |incident: &Incident| Batch {
-        changes: vec![Change {
-            transition: None,
-            incident: incident.clone(),
-            owed: Vec::new(),
-            held: None,
-        }],
-        ..Batch::default()
-    };
-    store.record(&change(&over), &[]).await.unwrap();
-    assert_eq!(store.remember(at(1_000)).await.unwrap().incidents.len(), 1);
-    if let Some(heard) = over.heard.get_mut(&channel("slack")) {
-        heard.told = Level::Ok;
-    }
-    store.record(&change(&over), &[]).await.unwrap();
-    assert!(store.remember(at(1_000)).await.unwrap().incidents.is_empty());
-}

@@ -41,8 +41,7 @@ pub enum StoreError {
 pub struct Remembered {
     /// The state of every check that has one.
     pub states: Vec<(CheckId, CheckState)>,
-    /// Open incidents, those resolved lately enough to reopen, and those whose end is still
-    /// to be told.
+    /// Open incidents, and those resolved lately enough to reopen.
     pub incidents: Vec<Incident>,
     /// Silences and deployments that have not ended.
     pub quiets: Vec<Quiet>,
@@ -172,7 +171,10 @@ pub trait Store: Send + Sync {
     /// When something may next be claimed on a channel; none when nothing is owed.
     async fn next_due(&self, channel: &ChannelName) -> Result<Option<Timestamp>, StoreError>;
 
-    /// Which of these incidents the channel has been told of, by a message that it took.
+    /// Notes that a delivery says nothing of these incidents any more.
+    async fn leave_out(&self, key: &str, incidents: &[IncidentId]) -> Result<(), StoreError>;
+
+    /// Whether the channel has been told of an incident, by a message that it took.
     async fn has_heard(&self, channel: &ChannelName, incident: &IncidentId) -> Result<bool, StoreError>;
 
     /// Records one attempt. After [`AttemptResult::Retry`] the delivery waits until `next`,

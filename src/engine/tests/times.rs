@@ -166,7 +166,7 @@ fn five_hundred_failures_are_a_summary_and_their_end_is_one_message() {
         ended += "\n";
         ended += &play.run(&format!("p/c{n}=."));
     }
-    assert_snapshot!(deliveries(&ended), @"slack at 652: 500");
+    assert_snapshot!(deliveries(&ended), @"slack at 926: 500");
     assert_eq!(play.engine.ledger.open().count(), 0);
 }
 
@@ -186,6 +186,7 @@ fn a_storm_with_few_left_ends_with_them_named() {
         "{ended}"
     );
     assert_eq!(ended.matches("resolved").count(), 18, "{ended}");
+    assert_eq!(play.engine.storms.current(), None);
     // What is left is told by itself from now on.
     let last = play.run("p/c18=.");
     assert!(last.contains("slack p/c18 resolved"), "{last}");

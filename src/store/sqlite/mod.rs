@@ -79,6 +79,46 @@ impl SqliteStore {
     }
 }
 
+impl SqliteStore {
+    /// A store that is gone with the process: for simulations and replays.
+    ///
+    /// # Errors
+    /// When SQLite refuses; in words for people.
+    pub async fn in_memory() -> Result<Self, StoreError> {
+        let failed = |error: &dyn std::fmt::Display| StoreError::Open {
+            place: "memory".into(),
+            why: error.to_string(),
+        };
+        let options = SqliteConnectOptions::new()
+            .in_memory(true)
+            .foreign_keys(true)
+            .disable_statement_logging();
+        // One connection, which is the database, and never closed.
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options)
+            .await
+            .map_err(|error| failed(&error))?;
+        // Nothing is there that would have to be brought up to date step by step.
+        for sql in SCHEMA {
+            let script = sqlx::raw_sql(sqlx::SqlStr::from_static(sql));
+            script.execute(&writer).await.map_err(|error| failed(&error))?;
+        }
+        Ok(Self {
+            reader: writer.clone(),
+            writer,
+        })
+    }
+}
+
+/// The tables, step by step as they came to be.
+const SCHEMA: [&str; 2] = [
+    include_str!("../migrations/sqlite/0001_first.sql"),
+    include_str!("../migrations/sqlite/0002_alerts.sql"),
+];
+
 fn migrations() -> Migrator {
     let step = |version, name: &'static str, sql| {
         Migration::new(
@@ -89,10 +129,7 @@ fn migrations() -> Migrator {
             false,
         )
     };
-    Migrator::with_migrations(vec![
-        step(1, "first", include_str!("../migrations/sqlite/0001_first.sql")),
-        step(2, "alerts", include_str!("../migrations/sqlite/0002_alerts.sql")),
-    ])
+    Migrator::with_migrations(vec![step(1, "first", SCHEMA[0]), step(2, "alerts", SCHEMA[1])])
 }
 
 #[async_trait]
@@ -108,12 +145,11 @@ impl Store for SqliteStore {
             };
             remembered.states.push((check, json(&row, "state")?));
         }
-        let rows = sqlx::query(
-            "SELECT incident FROM incidents WHERE resolved_us IS NULL OR resolved_us >= $1 OR owes = 1",
-        )
-        .bind(reopens_since.as_unix_us())
-        .fetch_all(&self.reader)
-        .await?;
+        let rows =
+            sqlx::query("SELECT incident FROM incidents WHERE resolved_us IS NULL OR resolved_us >= $1")
+                .bind(reopens_since.as_unix_us())
+                .fetch_all(&self.reader)
+                .await?;
         for row in rows {
             remembered.incidents.push(json(&row, "incident")?);
         }
@@ -186,10 +222,19 @@ impl Store for SqliteStore {
 
     async fn next_due(&self, channel: &ChannelName) -> Result<Option<Timestamp>, StoreError> {
         let row = sqlx::query(
-            "SELECT COALESCE(
-                MAX(CASE WHEN status = 'waiting' AND attempts BETWEEN 1 AND $2 THEN due_us END),
-                MIN(CASE status WHEN 'claimed' THEN MAX(due_us, lease_us) ELSE due_us END)) AS next
-             FROM deliveries WHERE channel = $1 AND status IN ('waiting', 'claimed')",
+            "SELECT MAX(
+                MIN(CASE d.status WHEN 'claimed' THEN MAX(d.due_us, d.lease_us) ELSE d.due_us END),
+                COALESCE((SELECT MAX(refused.due_us) FROM deliveries refused
+                          WHERE refused.channel = $1 AND refused.status = 'waiting'
+                            AND refused.attempts BETWEEN 1 AND $2), 0)) AS next
+             FROM deliveries d
+             WHERE d.channel = $1 AND d.status IN ('waiting', 'claimed')
+               AND NOT EXISTS (
+                 SELECT 1 FROM notices mine
+                 JOIN notices theirs ON theirs.incident_id = mine.incident_id AND theirs.delivery_seq < mine.delivery_seq
+                 JOIN deliveries earlier ON earlier.seq = theirs.delivery_seq
+                 WHERE mine.delivery_seq = d.seq AND earlier.channel = d.channel
+                   AND earlier.status IN ('waiting', 'claimed'))",
         )
         .bind(&*channel.0)
         .bind(HOLDS_UP_FOR_ATTEMPTS)
@@ -199,10 +244,24 @@ impl Store for SqliteStore {
         Ok(next.map(Timestamp::from_unix_us))
     }
 
+    async fn leave_out(&self, key: &str, incidents: &[IncidentId]) -> Result<(), StoreError> {
+        for incident in incidents {
+            sqlx::query(
+                "UPDATE notices SET left_out = 1 WHERE incident_id = $2
+                   AND delivery_seq = (SELECT seq FROM deliveries WHERE key = $1)",
+            )
+            .bind(key)
+            .bind(&incident.0)
+            .execute(&self.writer)
+            .await?;
+        }
+        Ok(())
+    }
+
     async fn has_heard(&self, channel: &ChannelName, incident: &IncidentId) -> Result<bool, StoreError> {
         let row = sqlx::query(
             "SELECT EXISTS (SELECT 1 FROM notices n JOIN deliveries d ON d.seq = n.delivery_seq
-             WHERE n.incident_id = $2 AND d.channel = $1 AND d.status = 'sent') AS heard",
+             WHERE n.incident_id = $2 AND n.left_out = 0 AND d.channel = $1 AND d.status = 'sent') AS heard",
         )
         .bind(&*channel.0)
         .bind(&incident.0)

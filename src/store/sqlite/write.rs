@@ -29,6 +29,17 @@ pub(super) async fn batch(
     for gather in &batch.gathers {
         gather_news(tx, gather).await?;
     }
+    for over in &batch.storms_over {
+        sqlx::query(
+            "UPDATE deliveries SET due_us = MIN(due_us, $3), form = 'storm_end'
+             WHERE channel = $1 AND group_key = $2 AND status = 'waiting' AND attempts = 0",
+        )
+        .bind(&*over.channel.0)
+        .bind(&over.group_key)
+        .bind(over.due.as_unix_us())
+        .execute(&mut *tx)
+        .await?;
+    }
     for quiet in &batch.quiets {
         sqlx::query(
             "INSERT INTO quiets (id, ends_us, quiet) VALUES ($1, $2, $3)
@@ -144,16 +155,15 @@ async fn upsert_states(tx: &mut SqliteConnection, batch: &Batch) -> Result<(), S
 async fn write_change(tx: &mut SqliteConnection, change: &Change, sent: &[String]) -> Result<(), StoreError> {
     let incident = &change.incident;
     sqlx::query(
-        "INSERT INTO incidents (id, check_id, level, opened_us, resolved_us, owes, incident) VALUES ($1, $2, $3, $4, $5, $6, $7)
+        "INSERT INTO incidents (id, check_id, level, opened_us, resolved_us, incident) VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (id) DO UPDATE SET level = excluded.level, resolved_us = excluded.resolved_us,
-             owes = excluded.owes, incident = excluded.incident",
+             incident = excluded.incident",
     )
     .bind(&incident.id.0)
     .bind(incident.check.as_str())
     .bind(incident.level.as_str())
     .bind(incident.opened.as_unix_us())
     .bind(incident.resolved.map(Timestamp::as_unix_us))
-    .bind(incident.owes_an_end())
     .bind(serde_json::to_string(incident)?)
     .execute(&mut *tx)
     .await?;

@@ -1,10 +1,9 @@
--- Whether the incident is over and some channel does not know it yet.
-ALTER TABLE incidents ADD COLUMN owes INTEGER NOT NULL DEFAULT 0;
-CREATE INDEX incidents_owing ON incidents (owes) WHERE owes = 1;
-
--- How its news is put together: changes, digest, storm; and whether the fallback was told.
+-- How its news is put together: changes, digest, storm, storm_end; and whether the fallback was told.
 ALTER TABLE deliveries ADD COLUMN form TEXT NOT NULL DEFAULT 'changes';
 ALTER TABLE deliveries ADD COLUMN fell_back INTEGER NOT NULL DEFAULT 0;
+
+-- Whether it was left out when its delivery was sent: there was nothing to say any more.
+ALTER TABLE notices ADD COLUMN left_out INTEGER NOT NULL DEFAULT 0;
 
 -- Silences and deployments.
 CREATE TABLE quiets (
