@@ -118,7 +118,7 @@ impl App {
         let status = Arc::new(Status::default());
         let (runner, reports) = Runner::new(Arc::clone(&services), permits(&project, options.runner));
         let (orders, order_queue) = mpsc::channel(64);
-        let retention = project.settings.retention;
+        let (retention, to_run) = (project.settings.retention, project.to_run());
         let (project_in_use, project_seen) = watch::channel(Arc::new(project));
         let recorder = Recorder::new(
             RecorderParts {
@@ -132,8 +132,7 @@ impl App {
         );
         let recorder = tokio::spawn(recorder.run(reports, command_queue));
         let runner = tokio::spawn(runner.run(order_queue));
-        let enabled = project_seen.borrow().to_run();
-        let _ = orders.send(Order::Checks(enabled)).await;
+        let _ = orders.send(Order::Checks(to_run)).await;
 
         let reload_wanted = Arc::new(Notify::new());
         let (stop_api, stop_reloads) = (CancellationToken::new(), CancellationToken::new());
@@ -157,6 +156,7 @@ impl App {
             project: project_seen,
             reload_wanted,
             commands,
+            wake_outbox: waker(&outbox),
             evidence_dir,
             started: wall_now(),
         };
@@ -205,6 +205,11 @@ impl App {
         let _ = self.api.await;
         self.store.close().await;
     }
+}
+
+fn waker(outbox: &Arc<Outbox>) -> Arc<dyn Fn() + Send + Sync> {
+    let outbox = Arc::clone(outbox);
+    Arc::new(move || outbox.wake())
 }
 
 /// How much runs at once; the settings say how many browsers.

@@ -46,10 +46,11 @@ pub async fn show(State(parts): Parts, Path(id): Path<String>) -> Result<Json<Va
         .await?
         .ok_or_else(|| ApiProblem::not_found(format!("there is no incident `{id}`")))?;
     let transitions = parts.store.transitions(&id).await?;
+    let timeline = parts.store.timeline(&id).await?;
     let deliveries = parts.store.deliveries(Some(&id), MOST_ROWS).await?;
-    Ok(Json(
-        json!({ "incident": incident, "transitions": transitions, "deliveries": deliveries }),
-    ))
+    Ok(Json(json!({
+        "incident": incident, "transitions": transitions, "timeline": timeline, "deliveries": deliveries,
+    })))
 }
 
 /// How many deliveries.

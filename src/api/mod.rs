@@ -5,6 +5,7 @@
 mod checks;
 mod incidents;
 mod metrics;
+mod oncall;
 mod pages;
 mod problem;
 mod router;
@@ -39,6 +40,8 @@ pub struct ApiParts {
     pub reload_wanted: Arc<Notify>,
     /// What people want done.
     pub commands: mpsc::Sender<Asked>,
+    /// Tells senders that something may have become due.
+    pub wake_outbox: Arc<dyn Fn() + Send + Sync>,
     /// Where screenshots lie.
     pub evidence_dir: PathBuf,
     /// When this process started.

@@ -33,6 +33,24 @@ impl ApiProblem {
         }
     }
 
+    /// It makes no sense now.
+    #[must_use]
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::CONFLICT,
+            detail: detail.into(),
+        }
+    }
+
+    /// Not now.
+    #[must_use]
+    pub fn unavailable(detail: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            detail: detail.into(),
+        }
+    }
+
     /// Not from there.
     #[must_use]
     pub fn forbidden(detail: impl Into<String>) -> Self {

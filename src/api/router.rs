@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde_json::json;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -17,7 +17,7 @@ use tower_http::timeout::TimeoutLayer;
 use url::Url;
 
 use super::problem::ApiProblem;
-use super::{ApiParts, checks, incidents, metrics, pages};
+use super::{ApiParts, checks, incidents, metrics, oncall, pages};
 
 const LARGEST_REQUEST_BYTES: usize = 256 * 1024;
 const LONGEST_REQUEST: Duration = Duration::from_secs(30);
@@ -42,7 +42,16 @@ pub fn router(parts: Arc<ApiParts>) -> Router {
         .route("/api/v1/results", get(checks::results))
         .route("/api/v1/incidents", get(incidents::list))
         .route("/api/v1/incidents/{id}", get(incidents::show))
+        .route("/api/v1/incidents/{id}/ack", post(oncall::acknowledge))
+        .route("/api/v1/incidents/{id}/mark", post(oncall::mark))
+        .route("/api/v1/silences", get(oncall::silences).post(oncall::silence))
+        .route("/api/v1/silences/{id}", delete(oncall::end_silence))
+        .route("/api/v1/deployments", post(oncall::deploy))
+        .route("/api/v1/channels", get(oncall::channels))
         .route("/api/v1/deliveries", get(incidents::deliveries))
+        .route("/api/v1/deliveries/resend", post(oncall::resend))
+        .route("/api/v1/explain/{*what}", get(oncall::explained))
+        .route("/slack/interactions", post(oncall::pressed))
         // for machines
         .route("/metrics", get(metrics::metrics))
         .route("/healthz", get(healthz))

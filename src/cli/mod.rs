@@ -7,9 +7,12 @@ macro_rules! out {
     };
 }
 
+mod alert;
 mod demo;
 mod exit;
 mod list;
+mod oncall;
+mod remote;
 mod run;
 mod schema;
 mod serve;
@@ -75,6 +78,18 @@ enum Command {
     List(list::ListArgs),
     /// One check with every effective value and where it comes from
     Show(show::ShowArgs),
+    /// What is wrong now
+    Incidents(oncall::IncidentsArgs),
+    /// Take care of an incident: no reminders, no escalation, until it gets worse
+    Ack(oncall::AckArgs),
+    /// Tell nothing of what matches, until an end
+    Silence(oncall::SilenceArgs),
+    /// Say what an incident was: false, actioned, known
+    Mark(oncall::MarkArgs),
+    /// Why it did, or did not, alert: the whole chain
+    Explain(oncall::ExplainArgs),
+    /// Test a channel, preview a message, send given-up ones again
+    Alert(alert::AlertArgs),
     /// JSON Schemas for editors
     Schema(schema::SchemaArgs),
     /// A small shop, a partner API and an inbox, to try everything without the internet
@@ -100,6 +115,12 @@ pub async fn main(args: Args) -> Exit {
         Command::Validate(args) => validate::validate(&context, &args),
         Command::List(args) => list::list(&context, &args),
         Command::Show(args) => show::show(&context, &args),
+        Command::Incidents(args) => oncall::incidents(&context, args).await,
+        Command::Ack(args) => oncall::ack(&context, args).await,
+        Command::Silence(args) => oncall::silence(&context, args).await,
+        Command::Mark(args) => oncall::mark(&context, args).await,
+        Command::Explain(args) => oncall::explain(&context, args).await,
+        Command::Alert(args) => alert::alert(&context, args).await,
         Command::Schema(args) => schema::schema(&args),
         Command::Demo(args) => demo::demo(args).await,
     }

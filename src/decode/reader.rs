@@ -121,6 +121,14 @@ impl<'l> Reader<'l> {
         secret
     }
 
+    /// A file named in the configuration.
+    ///
+    /// # Errors
+    /// Why it can't be had, in words for people.
+    pub fn file(&self, path: &str) -> Result<String, String> {
+        self.lookup.file(path)
+    }
+
     /// A text without `${…}`: a name, a word. Null is an error that says to quote.
     pub fn plain(&mut self, node: &Node) -> Option<String> {
         match &node.value {

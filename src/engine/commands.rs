@@ -319,6 +319,11 @@ impl Engine {
                 let change = said.change.filter(|_| said.level == incident.level);
                 let change = change.unwrap_or(TransitionKind::Opened);
                 let mut said = notice(&incident, &check, Some(change), now);
+                said.from = if change == TransitionKind::Opened {
+                    Level::Ok
+                } else {
+                    said.from
+                };
                 said.note = Some(format!("told here because `{channel}` does not take messages"));
                 let route = self.policy.routes.iter().position(|route| {
                     incident

@@ -58,7 +58,12 @@ fn own_id(text: &str) -> CheckId {
         .unwrap_or_else(|_| unreachable!("a proposal is an id"))
 }
 
-/// Stands for a check whose definition is gone.
+/// Stands for a check whose definition is gone, or never was in a file.
+#[must_use]
+pub fn stand_in(id: &CheckId) -> Check {
+    blank(id.clone(), id.as_str())
+}
+
 pub(super) fn stranger(id: &CheckId) -> Arc<Check> {
     Arc::new(blank(id.clone(), id.as_str()))
 }

@@ -458,12 +458,8 @@ fn recovery(incident: &Incident, now: Timestamp) -> Option<String> {
 }
 
 /// All that a message about an incident needs.
-pub(super) fn notice(
-    incident: &Incident,
-    check: &Check,
-    change: Option<TransitionKind>,
-    now: Timestamp,
-) -> Notice {
+#[must_use]
+pub fn notice(incident: &Incident, check: &Check, change: Option<TransitionKind>, now: Timestamp) -> Notice {
     Notice {
         incident: incident.id.clone(),
         check: check.id.clone(),

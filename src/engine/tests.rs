@@ -272,6 +272,11 @@ impl Play {
                     .push(format!("{word} → nobody {} {kind}: {why}", change.incident.check));
             }
         }
+        for over in &batch.storms_over {
+            let due = over.due.as_unix_ms() as f64 / 1_000.0;
+            self.said
+                .push(format!("{word} → {} storm over at {due}", over.channel));
+        }
         self.engine.written(at(self.now));
     }
 }

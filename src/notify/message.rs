@@ -82,7 +82,7 @@ pub fn summary(message: &Message) -> String {
         return if says_reason(only) {
             format!(
                 "{headline}: {}",
-                cut(&words::reason(language, &only.reasons[0]), LONGEST_REASON)
+                line(&words::reason(language, &only.reasons[0]), LONGEST_REASON)
             )
         } else if only.purpose == Purpose::Note {
             format!("{headline}: {}", only.note.as_deref().unwrap_or_default())
@@ -216,7 +216,7 @@ fn paragraph(notice: &Notice, message: &Message) -> Paragraph {
         .reasons
         .iter()
         .take(MOST_REASONS)
-        .map(|reason| cut(&words::reason(language, reason), LONGEST_REASON))
+        .map(|reason| line(&words::reason(language, reason), LONGEST_REASON))
         .collect();
     if notice.reasons.len() > MOST_REASONS {
         reasons.push(words::more(language, notice.reasons.len() - MOST_REASONS));
@@ -224,9 +224,9 @@ fn paragraph(notice: &Notice, message: &Message) -> Paragraph {
     if notice.level == Level::Ok || notice.purpose == Purpose::Note {
         reasons.clear();
     } else if let Some(description) = &notice.description {
-        reasons.push(cut(description, LONGEST_REASON));
+        reasons.push(line(description, LONGEST_REASON));
     }
-    reasons.extend(notice.note.iter().map(|note| cut(note, LONGEST_REASON)));
+    reasons.extend(notice.note.iter().map(|note| line(note, LONGEST_REASON)));
     let label = |word| words::label(language, word);
     let mut facts = vec![(label("check"), notice.check.to_string())];
     if notice.change != Some(TransitionKind::Opened) || notice.at > notice.opened {
@@ -260,7 +260,22 @@ fn paragraph(notice: &Notice, message: &Message) -> Paragraph {
 }
 
 fn headline(notice: &Notice, language: Language) -> String {
-    words::headline(language, notice, &cut(&notice.name, 120))
+    words::headline(language, notice, &line(&notice.name, 120))
+}
+
+/// Foreign text as one line: no line breaks, nothing that controls a terminal, nothing that
+/// turns the direction of writing.
+#[must_use]
+pub fn line(text: &str, most: usize) -> String {
+    let turns =
+        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let plain: String = text
+        .chars()
+        .filter(|c| !turns(*c))
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let words: Vec<&str> = plain.split_whitespace().collect();
+    cut(&words.join(" "), most)
 }
 
 /// At most `most` characters, with a mark where something is left out.
@@ -354,6 +369,11 @@ pub(crate) mod tests {
         second.incident = IncidentId("2".into());
         let all = message(vec![notice(), second, resolved]);
         assert_eq!(summary(&all), "3 changes: 2 critical, 1 resolved");
+    }
+
+    #[test]
+    fn foreign_text_stays_in_its_line() {
+        assert_eq!(line("a\r\n* b\u{202e}\u{1b}[31m", 80), "a * b [31m");
     }
 
     #[test]

@@ -3,15 +3,18 @@
 //! Invariants: a slow channel delays no other; a message exists in the store before it is
 //! sent; a webhook's address leaves the process only in the request to it.
 
+mod action;
 mod backoff;
 mod common;
 mod courier;
 mod dooray;
+mod email;
 mod message;
 mod outbox;
 mod slack;
 mod transport;
 mod watchdog;
+mod webhook;
 mod words;
 
 use std::sync::Arc;
@@ -20,7 +23,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::decode::{Node, Reader, Spec};
-use crate::model::{AttemptResult, ChannelName, Message, SharedRedactor};
+use crate::model::{AttemptResult, ChannelName, IncidentId, Message, SharedRedactor};
 use crate::store::Store;
 
 pub use backoff::next_attempt;
@@ -30,7 +33,13 @@ pub use transport::Transport;
 pub use watchdog::{WATCHDOG, Watchdog, read_watchdog};
 
 /// Every kind, one line each.
-pub static KINDS: &[&ChannelKind] = &[&slack::KIND, &dooray::KIND];
+pub static KINDS: &[&ChannelKind] = &[
+    &slack::KIND,
+    &dooray::KIND,
+    &email::KIND,
+    &webhook::KIND,
+    &action::KIND,
+];
 
 /// One kind of channel.
 #[derive(Debug)]
@@ -59,6 +68,26 @@ pub struct Desk<'a> {
     pub listener: &'a Listener,
 }
 
+/// A button that somebody pressed in a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pressed {
+    /// About which incident.
+    pub incident: IncidentId,
+    /// What is wanted.
+    pub kind: PressKind,
+    /// Who.
+    pub by: String,
+}
+
+/// What a button wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PressKind {
+    /// Somebody takes care of it.
+    Acknowledge,
+    /// Nothing more for so long.
+    Silence(Duration),
+}
+
 /// Takes messages to one place.
 #[async_trait]
 pub trait Sender: Send + Sync {
@@ -67,6 +96,12 @@ pub trait Sender: Send + Sync {
 
     /// What would be sent, for people to look at; without secrets.
     fn preview(&self, message: &Message) -> String;
+
+    /// What a signed request from the receiver asks for; none when it is not signed for this
+    /// channel.
+    fn pressed(&self, _timestamp: &str, _signature: &str, _body: &[u8]) -> Option<Result<Pressed, String>> {
+        None
+    }
 
     /// The pause the receiver wants between two messages.
     fn pause(&self) -> Duration {

@@ -1,6 +1,9 @@
-//! Slack by incoming webhook: Block Kit inside a coloured attachment.
+//! Slack: Block Kit inside a coloured attachment, by incoming webhook or by an app's token.
 //!
 //! Limits and answers: docs.slack.dev, "Incoming webhooks", "Block Kit".
+
+mod app;
+mod press;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,10 +26,12 @@ use super::{ChannelKind, Desk, Sender};
 use crate::decode::{Fields, Key, Node, Problem, Reader, Shape, Spec};
 use crate::model::{AttemptResult, Message, Secret, Text};
 
+use self::app::App;
+
 /// The table's line.
 pub static KIND: ChannelKind = ChannelKind {
     name: "slack",
-    doc: "A Slack channel, by an incoming webhook.",
+    doc: "A Slack channel, by an incoming webhook or by an app's token.",
     settings: &SLACK,
     read: read_settings,
 };
@@ -35,13 +40,32 @@ static SLACK: Spec = Spec {
     name: "slack",
     example: "slack: { webhook: \"${env:SLACK_WEBHOOK}\" }",
     keys: &[
-        Key::required(
+        Key::new(
             "webhook",
             Shape::Text,
             "The incoming webhook's address; it is the secret.",
         ),
-        Key::planned("token"),
-        Key::planned("channel"),
+        Key::new(
+            "token",
+            Shape::Text,
+            "Instead: an app's bot token, for threads, edits and screenshots.",
+        ),
+        Key::new(
+            "channel",
+            Shape::Plain,
+            "With `token`: the channel's ID or `#name`.",
+        ),
+        Key::new(
+            "signing_secret",
+            Shape::Text,
+            "With `token`: shows buttons, whose requests come to `/slack/interactions`.",
+        ),
+        Key::or(
+            "api",
+            Shape::Plain,
+            "https://slack.com/api",
+            "With `token`: another address of Slack's API.",
+        ),
     ],
 };
 
@@ -56,8 +80,56 @@ struct Slack {
 
 fn read_settings(node: &Node, reader: &mut Reader<'_>) -> Option<Arc<dyn Sender>> {
     let fields = Fields::open(node, &SLACK, reader)?;
+    if fields.get("token").is_some() {
+        return read_app(&fields, reader);
+    }
+    if fields.get("webhook").is_none() {
+        reader.report(
+            Problem::error(
+                fields.place(),
+                "`slack` needs `webhook`, or `token` and `channel`",
+            )
+            .hint(format!("for example `{}`", SLACK.example)),
+        );
+        return None;
+    }
     let webhook = read_webhook(fields.get("webhook")?, "hooks.slack.com", reader)?;
     Some(Arc::new(Slack { webhook }))
+}
+
+fn read_app(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Arc<dyn Sender>> {
+    if let Some(node) = fields.get("webhook") {
+        reader.error(
+            node,
+            "`webhook` and `token` are two ways to the same place; keep one",
+        );
+    }
+    let mut secret = |key: &str, what: &str| {
+        let node = fields.get(key)?;
+        reader.refuse_literal_secret(node, what);
+        let secret = Secret::new(reader.text(node)?.constant().unwrap_or_default());
+        reader.learn_secret(secret.clone());
+        Some(secret)
+    };
+    let token = secret("token", "a token")?;
+    let signing_secret = secret("signing_secret", "a signing secret");
+    let Some(channel) = fields.get("channel").and_then(|node| reader.plain(node)) else {
+        reader.report(
+            Problem::error(fields.place(), "with `token`, `slack` needs `channel`")
+                .hint("write the channel's ID, such as `C0123456789`"),
+        );
+        return None;
+    };
+    let api = fields.get("api").and_then(|node| reader.plain(node));
+    Some(Arc::new(App {
+        token,
+        channel,
+        signing_secret,
+        api: api.map_or_else(
+            || "https://slack.com/api".to_owned(),
+            |api| api.trim_end_matches('/').to_owned(),
+        ),
+    }))
 }
 
 /// Reads a webhook's address, refuses the real service's as a literal, and has it masked
@@ -150,6 +222,11 @@ fn result_of(error: SlackClientError) -> AttemptResult {
 
 /// The message as Slack wants it.
 fn request(message: &Message) -> SlackApiPostWebhookMessageRequest {
+    SlackApiPostWebhookMessageRequest::new(content(message))
+}
+
+/// Text and attachments, by whichever way they go.
+fn content(message: &Message) -> SlackMessageContent {
     let all = paragraphs(message);
     let mut attachments: Vec<SlackMessageAttachment> =
         all.iter().take(MOST_PARAGRAPHS).map(attachment).collect();
@@ -157,10 +234,9 @@ fn request(message: &Message) -> SlackApiPostWebhookMessageRequest {
         let more = format!("and {} more", all.len() - MOST_PARAGRAPHS);
         attachments.push(SlackMessageAttachment::new().with_blocks(vec![section(&more)]));
     }
-    let content = SlackMessageContent::new()
+    SlackMessageContent::new()
         .with_text(escape(&summary(message)))
-        .with_attachments(attachments);
-    SlackApiPostWebhookMessageRequest::new(content)
+        .with_attachments(attachments)
 }
 
 fn attachment(paragraph: &Paragraph) -> SlackMessageAttachment {

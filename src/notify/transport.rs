@@ -66,6 +66,14 @@ impl Transport {
             .post(url)
             .header("content-type", "application/json; charset=utf-8")
             .body(body);
+        self.exchange(request).await
+    }
+
+    /// Sends any request and reads the answer within bounds.
+    ///
+    /// # Errors
+    /// What to do about it, when there was no answer.
+    pub async fn exchange(&self, request: reqwest::RequestBuilder) -> Result<Said, AttemptResult> {
         let response = request.send().await.map_err(no_answer)?;
         Ok(read(response).await)
     }

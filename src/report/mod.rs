@@ -1,10 +1,13 @@
 //! Reports of runs. Pure: values in, text out.
 
+mod explain;
 pub mod junit;
 
 use std::time::Duration;
 
 use crate::model::{Level, RunRecord};
+
+pub use explain::{Ran, Story, Told, explain};
 
 /// One judged run of `haetae run`, with what a report says of its check.
 #[derive(Debug, Clone)]

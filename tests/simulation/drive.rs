@@ -19,6 +19,15 @@ use crate::setup::{CHANNELS, Crash, EPOCH_S, Event, Mood, Setup, check_name};
 /// The process has died.
 struct Died;
 
+/// What the store said last of when something is due.
+#[derive(Clone, Copy)]
+enum Known {
+    /// It must be asked.
+    Not,
+    /// This, or nothing.
+    Due(Option<Timestamp>),
+}
+
 pub struct Drive {
     policy: Policy,
     seed: u64,
@@ -30,7 +39,7 @@ pub struct Drive {
     crash: Option<Crash>,
     failing_writes: u32,
     /// When something is due per channel, as the store said last; none when it must be asked.
-    due: [Option<Option<Timestamp>>; CHANNELS.len()],
+    due: [Known; CHANNELS.len()],
     quiets: u32,
     runs: u64,
     rules: Rules,
@@ -55,7 +64,7 @@ impl Drive {
             moods: [Mood::Takes; CHANNELS.len()],
             crash: None,
             failing_writes: 0,
-            due: [None; CHANNELS.len()],
+            due: [Known::Not; CHANNELS.len()],
             quiets: 0,
             runs: 0,
             rules: Rules::new(&policy),
@@ -196,17 +205,13 @@ impl Drive {
             for n in 0..CHANNELS.len() {
                 next = [next, self.due(n).await].into_iter().flatten().min();
             }
-            match next.filter(|next| *next < until) {
-                Some(next) => {
-                    // Nothing that is due waits longer than a second for it to be noticed.
-                    self.now = (self.now + Duration::from_secs(1)).max(next).min(until);
-                    self.settle_down().await?;
-                }
-                None => {
-                    self.now = until;
-                    return self.settle_down().await;
-                }
-            }
+            let Some(next) = next.filter(|next| *next < until) else {
+                self.now = until;
+                return self.settle_down().await;
+            };
+            // Nothing that is due waits longer than a second for it to be noticed.
+            self.now = (self.now + Duration::from_secs(1)).max(next).min(until);
+            self.settle_down().await?;
             if self.now >= until {
                 return Ok(());
             }
@@ -248,12 +253,12 @@ impl Drive {
     }
 
     async fn due(&mut self, n: usize) -> Option<Timestamp> {
-        if let Some(known) = self.due[n] {
+        if let Known::Due(known) = self.due[n] {
             return known;
         }
         let channel = ChannelName(CHANNELS[n].into());
         let due = self.store.next_due(&channel).await.unwrap();
-        self.due[n] = Some(due);
+        self.due[n] = Known::Due(due);
         due
     }
 
@@ -281,7 +286,7 @@ impl Drive {
         self.rules.written(&batch, &self.engine, self.now)?;
         self.store.record(&batch, &[]).await.unwrap();
         if batch.changes.iter().any(|change| !change.owed.is_empty()) || !batch.storms_over.is_empty() {
-            self.due = [None; CHANNELS.len()];
+            self.due = [Known::Not; CHANNELS.len()];
         }
         self.engine.written(self.now);
         if self.dies_at(Crash::AfterWriting) {
@@ -295,7 +300,7 @@ impl Drive {
         if self.due(n).await.is_none_or(|due| due > self.now) {
             return Ok(Ok(false));
         }
-        self.due[n] = None;
+        self.due[n] = Known::Not;
         let (delivery, message) = match self.courier.pick(&channel, self.now).await.unwrap() {
             Picked::Nothing => return Ok(Ok(false)),
             Picked::PutAway => return Ok(Ok(true)),
@@ -389,7 +394,7 @@ impl Drive {
     /// Another process takes up what the last one left.
     async fn restart(&mut self) -> Result<(), String> {
         self.store.release_leases().await.unwrap();
-        self.due = [None; CHANNELS.len()];
+        self.due = [Known::Not; CHANNELS.len()];
         let remembered = self.store.remember(remembers_since(self.now)).await.unwrap();
         let memory = Memory {
             states: remembered.states,

@@ -123,8 +123,7 @@ impl Rules {
         self.policy
             .checks
             .keys()
-            .enumerate()
-            .filter_map(|(_, id)| {
+            .filter_map(|id| {
                 let number = id.as_str().rsplit('c').next()?.parse().ok()?;
                 Some((number, *self.last.get(id)?))
             })
@@ -174,7 +173,7 @@ impl Rules {
         if let Some(quiet) = self
             .quiets
             .iter()
-            .find(|quiet| quiet.starts < notice.at && self.is_quiet(quiet, &incident.check, now))
+            .find(|quiet| quiet.starts < notice.at && is_quiet(quiet, &incident.check, now))
         {
             return Err(format!("{told}, although {} makes it quiet", quiet.id));
         }
@@ -206,15 +205,6 @@ impl Rules {
             return Err(format!("{told} again, although it is acknowledged"));
         }
         Ok(())
-    }
-
-    fn is_quiet(&self, quiet: &Quiet, check: &CheckId, now: Timestamp) -> bool {
-        quiet.holds(now)
-            && quiet
-                .matcher
-                .checks
-                .iter()
-                .any(|glob| glob.matches(check.as_str()))
     }
 
     fn is_in_maintenance(&self, check: &CheckId, now: Timestamp) -> bool {
@@ -471,7 +461,7 @@ impl Rules {
             "silence" | "deployment" => self
                 .quiets
                 .iter()
-                .any(|quiet| self.is_quiet(quiet, &incident.check, now)),
+                .any(|quiet| is_quiet(quiet, &incident.check, now)),
             "maintenance" => self.is_in_maintenance(&incident.check, now),
             "dependency" => {
                 let parents = &self.policy.checks[&incident.check].depends_on;
@@ -512,4 +502,13 @@ impl Rules {
 
 fn is_own(check: &CheckId) -> bool {
     check.as_str().starts_with("haetae/")
+}
+
+fn is_quiet(quiet: &Quiet, check: &CheckId, now: Timestamp) -> bool {
+    quiet.holds(now)
+        && quiet
+            .matcher
+            .checks
+            .iter()
+            .any(|glob| glob.matches(check.as_str()))
 }

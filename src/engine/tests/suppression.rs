@@ -318,7 +318,7 @@ fn the_fallback_of_a_channel_belongs_to_those_who_heard() {
     play.word("+60");
     play.word("a=.");
     assert_snapshot!(play.said.join("\n"), @"
-    fallback → pager a opened critical→critical at 71 (told here because `slack` does not take messages)
+    fallback → pager a opened ok→critical at 71 (told here because `slack` does not take messages)
     a=. → pager a resolved critical→ok at 131
     a=. → slack a resolved critical→ok at 131
     ");
