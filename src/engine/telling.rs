@@ -80,7 +80,11 @@ impl Engine {
             Suppression::Maintenance { .. }
             | Suppression::Silence { .. }
             | Suppression::Deployment { .. } => {
-                suppression(self.world(), incident, check, now).map_or(Some(now), |held| held.until)
+                match suppression(self.world(), incident, check, now) {
+                    Some(quieted) if Some(&quieted.why) == incident.held.as_ref() => quieted.until,
+                    // It has ended, or something else holds it back now.
+                    _ => Some(now),
+                }
             }
             Suppression::OutsideHours { .. } => {
                 let labels = Labels {

@@ -96,3 +96,70 @@ async fn a_message_that_was_under_way_at_the_crash_comes_again_under_the_same_ke
     assert_eq!(rows.len(), 1, "one delivery, sent again: {rows:?}");
     assert_eq!(site.inbox("slack").await.len(), 2);
 }
+
+/// Slack fails in every way there is, and haetae is killed in the middle.
+async fn outage(fault: &str) {
+    let site = Site::start().await;
+    let folder = Folder::new();
+    folder.with_alerts(&site).with_partner(&site);
+    folder.write(
+        "checks/infra/second.yaml",
+        &format!(
+            "every: 150ms\ntimeout: 2s\nhttp: {{ url: {}/ }}\nexpect: {{ status: 418, level: warning }}\n",
+            site.shop()
+        ),
+    );
+    site.control(&format!("slack={fault}")).await;
+    site.control("partner=dead").await;
+    let served = Killed::start(&folder);
+    // What is wrong with one channel delays no other.
+    site.wait_for_messages("dooray", 1).await;
+    let refused = site.wait_for_messages("slack", 1).await.len();
+    served.kill();
+    let served = Killed::start(&folder);
+    site.wait_for_messages("slack", refused + 1).await;
+    site.control("partner=ok").await;
+    site.wait_for_messages("slack", refused + 2).await;
+    site.control("slack=ok").await;
+    let until = tokio::time::Instant::now() + PATIENCE;
+    let taken = loop {
+        let taken: Vec<String> = site
+            .inbox("slack")
+            .await
+            .iter()
+            .filter(|message| message["accepted"] == true)
+            .map(|message| message["text"].as_str().unwrap().to_owned())
+            .collect();
+        let ends = taken
+            .iter()
+            .filter(|text| text.contains("RESOLVED") || text.contains("resolved"));
+        if ends.count() >= 1 && taken.len() >= 2 {
+            break taken;
+        }
+        assert!(tokio::time::Instant::now() < until, "{taken:#?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    served.kill();
+    let of = |word: &str| taken.iter().position(|text| text.contains(word));
+    assert!(
+        of("CRITICAL") < of("RESOLVED").or(of("resolved")),
+        "in order: {taken:#?}"
+    );
+    let began = taken
+        .iter()
+        .filter(|text| text.contains("CRITICAL") && text.contains("Payment gateway"));
+    assert!(
+        (1..=2).contains(&began.count()),
+        "at most once more per crash: {taken:#?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_slack_with_a_crash_in_it_loses_nothing_and_keeps_the_order() {
+    outage("failing").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slack_that_limits_us_gets_everything_later_in_order() {
+    outage("limited").await;
+}

@@ -9,6 +9,8 @@ mod cli;
 mod config;
 mod crash;
 mod http;
+mod oncall;
+mod receivers;
 mod secrets;
 mod serve;
 mod support;

@@ -81,7 +81,7 @@ impl Drive {
                     self.run(check, Level::Critical);
                 }
             }
-            Event::Wait(span) => return self.wait(*span).await,
+            Event::Wait(span) => self.wait(*span).await?,
             Event::Silence(pattern, span) => self.hush(QuietKind::Silence, pattern, *span),
             Event::Deploy(pattern, span) => self.hush(QuietKind::Deployment, pattern, *span),
             Event::EndSilence => {
@@ -102,7 +102,8 @@ impl Drive {
             Event::Toggle(check) => self.toggle(*check)?,
             Event::StoreFails(times) => self.failing_writes = *times,
         }
-        self.settle_down().await
+        self.settle_down().await?;
+        self.rules.held_rightly(&self.engine, self.now)
     }
 
     fn run(&mut self, check: usize, level: Level) {

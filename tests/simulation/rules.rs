@@ -244,6 +244,28 @@ impl Rules {
         all.contains(channel)
     }
 
+    /// After every step: what somebody or a plan holds back, is held back by one in force.
+    pub fn held_rightly(&self, engine: &Engine, now: Timestamp) -> Result<(), String> {
+        for incident in engine.ledger().open() {
+            let Some(why) = &incident.held else { continue };
+            let still = match why.word() {
+                "silence" | "deployment" => self
+                    .quiets
+                    .iter()
+                    .any(|quiet| is_quiet(quiet, &incident.check, now)),
+                "maintenance" => self.is_in_maintenance(&incident.check, now),
+                _ => true,
+            };
+            if !still {
+                return Err(format!(
+                    "{} is held back by what has ended: {why}",
+                    incident.check
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// A receiver has taken a message.
     pub async fn taken(
         &mut self,
