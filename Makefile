@@ -25,8 +25,9 @@ release: ## the program to install: target/release/haetae
 simulate: ## seeded worlds against the alert engine until it is stopped
 	HAETAE_SIM_WORLDS=1000000000 cargo test --release --test simulation -- --nocapture
 
-bench: ## haetae beside a bare HTTP client loop, about a minute
+bench: ## haetae beside a bare HTTP client loop, and from a failure to its mail; three minutes
 	cargo bench --bench schedule
+	cargo bench --bench alerting
 
 deps: ## Chromium, ChromeDriver and a C compiler by package name, only if absent
 	@scripts/install-deps.sh

@@ -10,7 +10,9 @@ use axum::response::{Html, IntoResponse, Response};
 
 use super::problem::ApiProblem;
 use super::router::Parts;
-use crate::model::{CheckId, Incident, IncidentId, Level, Quantity, StepResult, Timestamp, format_duration};
+use crate::model::{
+    CheckId, Incident, IncidentId, Level, Quantity, StepResult, TimelineEntry, Timestamp, format_duration,
+};
 use crate::status::ReloadStatus;
 use crate::store::{DeliveryRow, ResultRow, TransitionRow};
 
@@ -102,10 +104,13 @@ fn incident_line(incident: &Incident, now: Timestamp) -> IncidentLine {
         level: incident.level.as_str(),
         lasted: format_duration(incident.resolved.unwrap_or(now).since(incident.opened)),
         headline: incident.headline.clone(),
-        told: if told.is_empty() {
-            "nobody".into()
-        } else {
-            told.join(", ")
+        told: match (&incident.acknowledged, &incident.held) {
+            (Some(ack), _) if incident.is_open() => {
+                format!("{} (acknowledged by {})", told.join(", "), ack.by)
+            }
+            (_, Some(held)) if incident.is_open() => format!("{} (held back: {held})", told.join(", ")),
+            _ if told.is_empty() => "nobody".into(),
+            _ => told.join(", "),
         },
     }
 }
@@ -197,6 +202,7 @@ pub async fn incident(State(parts): Parts, Path(id): Path<String>) -> Result<Res
         .ok_or_else(|| ApiProblem::not_found(format!("there is no incident `{id}`")))?;
     let transitions = parts.store.transitions(&id).await?;
     let deliveries = parts.store.deliveries(Some(&id), 200).await?;
+    let timeline = parts.store.timeline(&incident.id).await?;
     let outcome = failing_outcome(&parts.store.results(&incident.check, 500).await?, &incident);
     let evidence = outcome.map(|outcome| outcome.evidence).unwrap_or_default();
     let scenario = evidence
@@ -229,7 +235,7 @@ pub async fn incident(State(parts): Parts, Path(id): Path<String>) -> Result<Res
         line: incident_line(&incident, crate::clock::wall_now()),
         over: incident.resolved.is_some(),
         incident,
-        transitions: transitions.into_iter().map(step).collect(),
+        transitions: in_order(transitions, timeline),
         deliveries,
         scenario,
         console: evidence.console,
@@ -246,6 +252,31 @@ fn failing_outcome(results: &[ResultRow], incident: &Incident) -> Option<crate::
         .iter()
         .filter(|row| row.level != "ok" && row.level != "late" && row.started <= until)
         .find_map(|row| serde_json::from_value(row.detail.as_ref()?.get("outcome")?.clone()).ok())
+}
+
+/// Changes and what else happened, by time.
+fn in_order(transitions: Vec<TransitionRow>, timeline: Vec<TimelineEntry>) -> Vec<Step> {
+    let mut steps: Vec<Step> = transitions.into_iter().map(step).collect();
+    steps.extend(timeline.into_iter().map(|entry| {
+        let by = if entry.by.is_empty() {
+            String::new()
+        } else {
+            format!(" by {}", entry.by)
+        };
+        let text = if entry.text.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", entry.text)
+        };
+        Step {
+            at: entry.at,
+            what: format!("{}{by}{text}", entry.what.replace('_', " ")),
+            reasons: Vec::new(),
+            silence: None,
+        }
+    }));
+    steps.sort_by_key(|step| step.at);
+    steps
 }
 
 fn step(row: TransitionRow) -> Step {

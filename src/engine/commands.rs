@@ -311,13 +311,11 @@ impl Engine {
                 if !incident.is_open() || known >= incident.level {
                     continue;
                 }
-                // It is better since: that goes to those who heard the worse.
-                if incident.level < said.level {
+                // Another level since goes its own way.
+                if incident.level != said.level {
                     continue;
                 }
-                // As it is now, not as it was when the channel should have heard of it.
-                let change = said.change.filter(|_| said.level == incident.level);
-                let change = change.unwrap_or(TransitionKind::Opened);
+                let change = said.change.unwrap_or(TransitionKind::Opened);
                 let mut said = notice(&incident, &check, Some(change), now);
                 said.from = if change == TransitionKind::Opened {
                     Level::Ok

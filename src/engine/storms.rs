@@ -123,14 +123,14 @@ impl Engine {
 }
 
 /// What the end of a storm says of one that is left. Those who were told of it before it was
-/// a storm know it.
+/// a storm know it, and whoever knows a better level only was never meant to hear of the worse.
 fn last_words(member: &mut Incident, check: &Check, key: &str, now: Timestamp, due: Timestamp) -> Vec<Owed> {
     let mut said = notice(member, check, None, now);
     said.purpose = Purpose::Reminder;
     let heard = member
         .heard
         .iter_mut()
-        .filter(|(_, heard)| heard.told != Level::Ok && heard.group_key == key);
+        .filter(|(_, heard)| heard.told == said.level && heard.group_key == key);
     let mut owed = Vec::new();
     for (channel, heard) in heard {
         heard.at = due;

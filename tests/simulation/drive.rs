@@ -76,6 +76,11 @@ impl Drive {
     pub async fn step(&mut self, event: &Event) -> Result<(), String> {
         match event {
             Event::Run(check, level) => self.run(*check, *level),
+            Event::Flap(check, level) => {
+                for n in 0..10 {
+                    self.run(*check, if n % 2 == 0 { Level::Ok } else { *level });
+                }
+            }
             Event::Dark => {
                 for check in 0..self.policy.checks.len() {
                     self.run(check, Level::Critical);

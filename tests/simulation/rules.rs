@@ -254,6 +254,7 @@ impl Rules {
                     .iter()
                     .any(|quiet| is_quiet(quiet, &incident.check, now)),
                 "maintenance" => self.is_in_maintenance(&incident.check, now),
+                "flapping" => incident.flapping && incident.level != Level::Critical,
                 _ => true,
             };
             if !still {

@@ -48,7 +48,9 @@ pub enum Crash {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     Run(usize, Level),
-    /// No answer from any check.
+    /// Levels take turns, in ten runs.
+    Flap(usize, Level),
+    /// Every check is critical.
     Dark,
     Wait(Duration),
     Silence(String, Duration),
@@ -247,7 +249,8 @@ fn event(rng: &mut Rng, checks: usize) -> Event {
         ][rng.usize(0..6)]
     };
     match rng.u8(0..100) {
-        0..40 => Event::Run(rng.usize(0..checks), level(rng)),
+        0..37 => Event::Run(rng.usize(0..checks), level(rng)),
+        37..40 => Event::Flap(rng.usize(0..checks), level(rng)),
         40..43 => Event::Dark,
         43..68 => Event::Wait(span(rng)),
         68..73 => Event::Silence(pattern(rng), span(rng)),
