@@ -99,7 +99,8 @@ fn read_settings(node: &Node, reader: &mut Reader<'_>) -> Option<Arc<dyn Sender>
             reader.refuse_literal_secret(node, "a routing key");
             reader.text(node)?.constant().unwrap_or_default()
         }
-        None if format == Format::PagerDuty => {
+        // Others that speak PagerDuty's language have the key in their address.
+        None if format == Format::PagerDuty && fields.get("url").is_none() => {
             reader.report(
                 Problem::error(fields.place(), "PagerDuty needs `routing_key`")
                     .hint("write `routing_key: \"${env:PAGERDUTY_KEY}\"`"),
@@ -168,9 +169,11 @@ impl Sender for Webhook {
             .iter()
             .map(|body| serde_json::to_string_pretty(body).unwrap_or_default())
             .collect();
-        bodies
-            .join("\n")
-            .replace(self.routing_key.reveal(), crate::model::MASK)
+        let shown = bodies.join("\n");
+        match self.routing_key.reveal() {
+            "" => shown,
+            key => shown.replace(key, crate::model::MASK),
+        }
     }
 
     fn pause(&self) -> Duration {
@@ -215,10 +218,12 @@ impl Webhook {
     fn pagerduty(&self, message: &Message, notice: &Notice) -> Json {
         let is_over = notice.level == Level::Ok;
         let mut event = json!({
-            "routing_key": self.routing_key.reveal(),
             "event_action": if is_over { "resolve" } else { "trigger" },
             "dedup_key": notice.incident,
         });
+        if !self.routing_key.reveal().is_empty() {
+            event["routing_key"] = json!(self.routing_key.reveal());
+        }
         if is_over {
             return event;
         }

@@ -66,13 +66,13 @@ fn rules(check: &Check) -> Vec<String> {
     let confirmation = &check.confirmation;
     let window = |window: crate::model::Window| {
         if window.needed == window.of {
-            format!("{} in a row", window.needed)
+            format!("{} runs in a row", window.needed)
         } else {
-            format!("{} of {}", window.needed, window.of)
+            format!("{} of {} runs", window.needed, window.of)
         }
     };
     let mut lines = vec![format!(
-        "A worse level is believed after {} runs, a better one after {}.",
+        "A worse level is believed after {}, a better one after {}.",
         window(confirmation.fail_after),
         window(confirmation.recover_after)
     )];
