@@ -1,5 +1,6 @@
 //! `/metrics` in the `OpenMetrics` text format. `probe_*` names are `blackbox_exporter`'s.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -154,6 +155,20 @@ fn encode_certificates(encoder: &mut DescriptorEncoder, checks: &[(&Runnable, Ch
     Ok(())
 }
 
+fn encode_suppressed(encoder: &mut DescriptorEncoder, suppressed: &BTreeMap<&'static str, u64>) -> Written {
+    let kind = ConstCounter::new(0_u64).metric_type();
+    let mut family = encoder.encode_descriptor(
+        "haetae_changes_suppressed",
+        "Changes of incidents that were told to nobody, by reason",
+        None,
+        kind,
+    )?;
+    for (reason, count) in suppressed {
+        ConstCounter::new(*count).encode(family.encode_family(&[("reason", *reason)])?)?;
+    }
+    Ok(())
+}
+
 impl Now {
     fn encode_totals(&self, encoder: &mut DescriptorEncoder) -> Written {
         let totals = self.parts.status.totals();
@@ -178,6 +193,7 @@ impl Now {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
         }
+        encode_suppressed(encoder, &totals.suppressed)?;
         for (name, help, value) in [
             (
                 "haetae_deliveries_owed",
