@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::clock::wall_now;
 use crate::config::Project;
@@ -29,6 +29,8 @@ const LARGEST_BATCH: usize = 2_000;
 const MOST_UNWRITTEN: usize = 50_000;
 /// After so long, critical messages do not wait for the store any more.
 const STORE_PATIENCE: Duration = Duration::from_secs(3);
+/// Sending from memory may hold up the runs this long.
+const MEMORY_LIMIT: Duration = Duration::from_secs(12);
 /// A message that could not be sent from memory is tried again after this.
 const MEMORY_PAUSE: Duration = Duration::from_secs(10);
 
@@ -268,12 +270,23 @@ impl Recorder {
             .filter(|(_, owed)| owed.due <= now && owed.notice.level == Level::Critical)
             .cloned()
             .collect();
-        for (key, owed) in due {
-            let waits = self.again_at.get(&key).is_some_and(|at| *at > Instant::now());
-            if waits || self.sent.contains(&key) {
-                continue;
-            }
-            if self.parts.outbox.send_now(delivery_of(key.clone(), owed)).await {
+        let outbox = Arc::clone(&self.parts.outbox);
+        let is_wanted = |key: &String| {
+            let waits = self.again_at.get(key).is_some_and(|at| *at > Instant::now());
+            !waits && !self.sent.contains(key)
+        };
+        // All at once, so that a channel that hangs holds up no other, and runs not for long.
+        let sending: Vec<_> = due
+            .into_iter()
+            .filter(|(key, _)| is_wanted(key))
+            .map(|(key, owed)| {
+                let delivery = delivery_of(key.clone(), owed);
+                let outbox = &outbox;
+                async move { (key, timeout(MEMORY_LIMIT, outbox.send_now(delivery)).await) }
+            })
+            .collect();
+        for (key, taken) in futures_util::future::join_all(sending).await {
+            if taken == Ok(true) {
                 self.sent.push(key);
             } else {
                 self.again_at.insert(key, Instant::now() + MEMORY_PAUSE);

@@ -77,10 +77,10 @@ impl App {
     /// Each part is remembered as soon as it has left, so that a repeat after a crash or a
     /// failure does not say it twice.
     async fn send_parts(&self, message: &Message, desk: &Desk<'_>) -> Result<(), AttemptResult> {
-        for part in self.parts(message, desk).await? {
+        for part in Self::parts(message, desk).await {
             let begun = part.root.as_ref().map_or("new", |root| root.ts.as_str());
             let topic = format!("part:{}:{begun}", message.key);
-            if recall::<Json>(desk, &topic).await?.is_some() {
+            if recall::<Json>(desk, &topic).await.is_some() {
                 continue;
             }
             let said = Message {
@@ -91,16 +91,16 @@ impl App {
                 Some(root) => self.reply(root, &said, desk).await?,
                 None => self.begin(&said, desk).await?,
             };
-            remember(desk, &topic, &json!(true)).await?;
+            remember(desk, &topic, &json!(true)).await;
             self.upload_screenshots(&root, &part.notices, desk).await;
         }
         Ok(())
     }
 
-    async fn parts(&self, message: &Message, desk: &Desk<'_>) -> Result<Vec<Part>, AttemptResult> {
+    async fn parts(message: &Message, desk: &Desk<'_>) -> Vec<Part> {
         let mut parts: Vec<Part> = Vec::new();
         for notice in &message.notices {
-            let root = recall::<Root>(desk, &thread_of(&notice.incident)).await?;
+            let root = recall::<Root>(desk, &thread_of(&notice.incident)).await;
             match parts.iter_mut().find(|part| part.root == root) {
                 Some(part) => part.notices.push(notice.clone()),
                 None => parts.push(Part {
@@ -109,7 +109,7 @@ impl App {
                 }),
             }
         }
-        Ok(parts)
+        parts
     }
 
     async fn begin(&self, said: &Message, desk: &Desk<'_>) -> Result<Root, AttemptResult> {
@@ -126,9 +126,9 @@ impl App {
             ts: text("ts"),
         };
         for notice in &said.notices {
-            remember(desk, &thread_of(&notice.incident), &json!(root)).await?;
+            remember(desk, &thread_of(&notice.incident), &json!(root)).await;
         }
-        remember(desk, &told_by(&root), &json!(said.notices)).await?;
+        remember(desk, &told_by(&root), &json!(said.notices)).await;
         Ok(root)
     }
 
@@ -147,7 +147,7 @@ impl App {
 
     /// The first message says what is true now.
     async fn edit_root(&self, root: &Root, said: &Message, desk: &Desk<'_>) -> Result<(), AttemptResult> {
-        let mut notices: Vec<Notice> = recall(desk, &told_by(root)).await?.unwrap_or_default();
+        let mut notices: Vec<Notice> = recall(desk, &told_by(root)).await.unwrap_or_default();
         let news = said
             .notices
             .iter()
@@ -159,7 +159,7 @@ impl App {
         if notices.is_empty() {
             return Ok(());
         }
-        remember(desk, &told_by(root), &json!(notices)).await?;
+        remember(desk, &told_by(root), &json!(notices)).await;
         let mut body = self.body(&Message {
             notices,
             ..said.clone()
@@ -316,28 +316,26 @@ fn told_by(root: &Root) -> String {
     format!("root:{}", root.ts)
 }
 
-async fn recall<T: serde::de::DeserializeOwned>(
-    desk: &Desk<'_>,
-    topic: &str,
-) -> Result<Option<T>, AttemptResult> {
-    let known = desk
+/// What is remembered of a topic; nothing when that cannot be read now: a new thread is better
+/// than silence.
+async fn recall<T: serde::de::DeserializeOwned>(desk: &Desk<'_>, topic: &str) -> Option<T> {
+    match desk.store.receipt(desk.channel, topic).await {
+        Ok(known) => known.and_then(|json| serde_json::from_value(json).ok()),
+        Err(error) => {
+            tracing::warn!(channel = %desk.channel, %error, "where the thread began is not known");
+            None
+        }
+    }
+}
+
+/// What has been posted has been posted, even if that cannot be written down now: to fail here
+/// would be to post it again.
+async fn remember(desk: &Desk<'_>, topic: &str, what: &Json) {
+    let kept = desk
         .store
-        .receipt(desk.channel, topic)
-        .await
-        .map_err(|error| unreadable(&error))?;
-    Ok(known.and_then(|json| serde_json::from_value(json).ok()))
-}
-
-async fn remember(desk: &Desk<'_>, topic: &str, what: &Json) -> Result<(), AttemptResult> {
-    desk.store
         .keep_receipt(desk.channel, topic, what, wall_now())
-        .await
-        .map_err(|error| unreadable(&error))
-}
-
-fn unreadable(error: &crate::store::StoreError) -> AttemptResult {
-    AttemptResult::Retry {
-        after: None,
-        why: format!("where the thread began is not known: {error}"),
+        .await;
+    if let Err(error) = kept {
+        tracing::warn!(channel = %desk.channel, %error, "where the thread began could not be written down");
     }
 }
