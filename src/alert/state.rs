@@ -1,5 +1,6 @@
 //! `step(state, verdict, policy, now) → (state, transition)`.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -204,39 +205,12 @@ pub fn step(
     let is_flapping = state.is_flapping();
     let to = state.believed();
     let from = state.level();
-    let change = match (&state.phase, to) {
-        (Phase::Good, Level::Ok) => None,
-        (Phase::Recovered { .. }, Level::Ok) => None,
-        (Phase::Good, _) => Some((TransitionKind::Opened, new_incident, now)),
-        (
-            Phase::Recovered {
-                incident,
-                opened,
-                resolved,
-            },
-            _,
-        ) => Some(if now.since(*resolved) <= REOPENS_WITHIN {
-            (TransitionKind::Reopened, incident.clone(), *opened)
-        } else {
-            (TransitionKind::Opened, new_incident, now)
-        }),
-        (Phase::Bad(open), Level::Ok) => Some((TransitionKind::Resolved, open.incident.clone(), open.opened)),
-        (Phase::Bad(open), level) if level > open.level => {
-            Some((TransitionKind::Worsened, open.incident.clone(), open.opened))
-        }
-        (Phase::Bad(open), level) if level < open.level => {
-            Some((TransitionKind::Improved, open.incident.clone(), open.opened))
-        }
-        (Phase::Bad(open), _) if is_flapping != was_flapping => {
-            let kind = if is_flapping {
-                TransitionKind::FlappingBegan
-            } else {
-                TransitionKind::FlappingEnded
-            };
-            Some((kind, open.incident.clone(), open.opened))
-        }
-        (Phase::Bad(_), _) => None,
-    };
+    let flips = (is_flapping != was_flapping).then_some(if is_flapping {
+        TransitionKind::FlappingBegan
+    } else {
+        TransitionKind::FlappingEnded
+    });
+    let change = change(&state.phase, to, flips, now, new_incident);
     let Some((kind, incident, opened)) = change else {
         return (state, None);
     };
@@ -268,6 +242,42 @@ pub fn step(
         flapping: is_flapping,
     };
     (state, Some(transition))
+}
+
+/// What changes when `to` is believed from now on: what, in which incident, opened when.
+/// `flips` says that flapping has begun or ended, which is news by itself where the level stays.
+fn change(
+    phase: &Phase,
+    to: Level,
+    flips: Option<TransitionKind>,
+    now: Timestamp,
+    new_incident: IncidentId,
+) -> Option<(TransitionKind, IncidentId, Timestamp)> {
+    match (phase, to) {
+        (Phase::Good | Phase::Recovered { .. }, Level::Ok) => None,
+        (Phase::Good, _) => Some((TransitionKind::Opened, new_incident, now)),
+        (
+            Phase::Recovered {
+                incident,
+                opened,
+                resolved,
+            },
+            _,
+        ) => Some(if now.since(*resolved) <= REOPENS_WITHIN {
+            (TransitionKind::Reopened, incident.clone(), *opened)
+        } else {
+            (TransitionKind::Opened, new_incident, now)
+        }),
+        (Phase::Bad(open), level) => {
+            let kind = match level.cmp(&open.level) {
+                _ if level == Level::Ok => Some(TransitionKind::Resolved),
+                Ordering::Greater => Some(TransitionKind::Worsened),
+                Ordering::Less => Some(TransitionKind::Improved),
+                Ordering::Equal => flips,
+            };
+            kind.map(|kind| (kind, open.incident.clone(), open.opened))
+        }
+    }
 }
 
 /// While it is flapping, that is one more reason; the only one when the run itself was fine.

@@ -9,6 +9,7 @@ mod check_times;
 mod checks;
 mod depends;
 mod files;
+mod guards;
 mod matchers;
 mod merge;
 mod quieting;
@@ -146,7 +147,7 @@ pub fn load(options: &LoadOptions) -> Project {
         read.readable.values().map(|runnable| &*runnable.check),
         &mut reader,
     );
-    settings.check_controls(&read.met, &mut reader);
+    guards::check_controls(&settings.controls, &read.met, &mut reader);
     let secrets = reader.take_secrets();
     let policy = policy(&alerts, &read.readable, &settings);
     let mut channels = alerts.channels;

@@ -1,15 +1,15 @@
 //! `haetae.yaml`.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::guards::{BLIND_GUARD, read_blind_guard};
 use super::merge::flatten;
 use crate::browser::{BrowserSettings, DriverCommand};
 use crate::check::net::targets::{Network, TargetPolicy};
-use crate::decode::{Fields, Key, Node, Problem, Reader, Shape, Spec, nearest};
-use crate::model::{CheckId, Language, Text};
+use crate::decode::{Fields, Key, Node, Problem, Reader, Shape, Spec};
+use crate::model::{Language, Text};
 use crate::notify::{WATCHDOG, Watchdog, read_watchdog};
 use crate::route::BlindGuard;
 
@@ -168,24 +168,6 @@ static RETENTION: Spec = Spec {
     ],
 };
 
-static BLIND_GUARD: Spec = Spec {
-    name: "blind_guard",
-    example: "blind_guard: { controls: [infra/uplink], share: 80% }",
-    keys: &[
-        Key::required(
-            "controls",
-            Shape::OneOrMany(&Shape::Plain),
-            "Checks of what answers whenever our own network works.",
-        ),
-        Key::or(
-            "share",
-            Shape::Plain,
-            "80%",
-            "How much of all that was asked since must be without answer too.",
-        ),
-    ],
-};
-
 static SECRETS: Spec = Spec {
     name: "secrets",
     example: "secrets: { deny_literals: true }",
@@ -234,27 +216,12 @@ pub struct Settings {
     /// When haetae doubts its own eyes.
     pub blind_guard: Option<BlindGuard>,
     /// Where the controls are named.
-    controls: Vec<Node>,
+    pub(super) controls: Vec<Node>,
     /// Where what was written stands: key down to the value, `haetae.yaml:3`.
     origins: Vec<(String, String)>,
 }
 
 impl Settings {
-    /// Reports controls that are no checks.
-    pub fn check_controls(&self, met: &BTreeMap<CheckId, super::Met>, reader: &mut Reader<'_>) {
-        for node in &self.controls {
-            let known = || met.keys().map(CheckId::as_str);
-            let Some(name) = node.scalar().filter(|name| !known().any(|id| id == *name)) else {
-                continue;
-            };
-            let problem = Problem::error(&node.place, format!("there is no check `{name}`"));
-            reader.report(match nearest(name, known()) {
-                Some(near) => problem.hint(format!("did you mean `{near}`?")),
-                None => problem.hint("`haetae list` shows the ids"),
-            });
-        }
-    }
-
     /// Where a value is written, or `built in`.
     #[must_use]
     pub fn origin(&self, key: &str) -> String {
@@ -351,40 +318,6 @@ pub fn read(root: &Node, reader: &mut Reader<'_>) -> (Settings, Option<Node>) {
         settings.retention.incidents = span("incidents").unwrap_or(settings.retention.incidents);
     }
     (settings, fields.get("defaults").cloned())
-}
-
-fn read_blind_guard(node: &Node, reader: &mut Reader<'_>) -> (Option<BlindGuard>, Vec<Node>) {
-    let Some(fields) = Fields::open(node, &BLIND_GUARD, reader) else {
-        return (None, Vec::new());
-    };
-    let mut named = Vec::new();
-    let controls = fields.get("controls").map(|node| {
-        reader.one_or_many(node, |reader, item| {
-            let id = CheckId::parse(&reader.plain(item)?).ok();
-            named.push(item.clone());
-            id
-        })
-    });
-    let share = match fields.get("share") {
-        None => Some(0.8),
-        Some(node) => {
-            let text = reader.plain(node).unwrap_or_default();
-            let share = text
-                .strip_suffix('%')
-                .and_then(|number| number.trim().parse::<f64>().ok())
-                .filter(|percent| (1.0..=100.0).contains(percent));
-            if share.is_none() {
-                reader.error(
-                    node,
-                    format!("`{text}` does not fit here: write for example `80%`"),
-                );
-            }
-            share.map(|percent| percent / 100.0)
-        }
-    };
-    let guard = controls.filter(|controls| !controls.is_empty()).zip(share);
-    let guard = guard.map(|(controls, share)| BlindGuard { controls, share });
-    (guard, named)
 }
 
 /// `vars:` as texts; what they use must be known before them.
