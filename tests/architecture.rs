@@ -48,6 +48,7 @@ const FENCES: &[(&str, &[&str])] = &[
     (
         "check",
         &[
+            "crate::engine",
             "crate::store",
             "crate::notify",
             "crate::api",
@@ -61,6 +62,7 @@ const FENCES: &[(&str, &[&str])] = &[
     (
         "browser",
         &[
+            "crate::engine",
             "crate::store",
             "crate::notify",
             "crate::api",
@@ -74,6 +76,7 @@ const FENCES: &[(&str, &[&str])] = &[
     (
         "store",
         &[
+            "crate::engine",
             "crate::notify",
             "crate::api",
             "crate::cli",
@@ -86,6 +89,7 @@ const FENCES: &[(&str, &[&str])] = &[
     (
         "notify",
         &[
+            "crate::engine",
             "crate::api",
             "crate::cli",
             "crate::app",

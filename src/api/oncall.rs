@@ -17,7 +17,7 @@ use crate::config::read_matcher;
 use crate::engine::{Command, Refusal};
 use crate::mailbox::{AskError, ask};
 use crate::model::{
-    CheckId, Incident, IncidentId, Matcher, Quiet, QuietKind, Timestamp, Verdicted, parse_duration,
+    CheckId, Incident, IncidentId, MarkedAs, Matcher, Quiet, QuietKind, Timestamp, parse_duration,
 };
 use crate::notify::PressKind;
 use crate::report::{Ran, Story, Told, explain};
@@ -76,7 +76,7 @@ pub async fn mark(
     Path(id): Path<String>,
     Json(request): Json<Marking>,
 ) -> Result<Json<Value>, ApiProblem> {
-    let verdict = Verdicted::ALL
+    let verdict = MarkedAs::ALL
         .iter()
         .find(|(word, _)| *word == request.r#as)
         .map(|(_, verdict)| *verdict)

@@ -3,8 +3,8 @@
 use super::Engine;
 use super::telling::notice;
 use crate::model::{
-    Acknowledged, ActionTaken, ChannelName, IncidentId, Level, Mark, Notice, Owed, Purpose, Quiet, QuietKind,
-    Timestamp, TransitionKind, Verdicted,
+    Acknowledged, ActionTaken, ChannelName, IncidentId, Level, Mark, MarkedAs, Notice, Owed, Purpose, Quiet,
+    QuietKind, Timestamp, TransitionKind,
 };
 
 use crate::route::suppression;
@@ -26,7 +26,7 @@ pub enum Command {
         /// Which.
         incident: IncidentId,
         /// What it was.
-        verdict: Verdicted,
+        verdict: MarkedAs,
         /// Who says so.
         by: String,
     },
@@ -152,7 +152,7 @@ impl Engine {
     fn mark(
         &mut self,
         id: &IncidentId,
-        verdict: Verdicted,
+        verdict: MarkedAs,
         by: String,
         now: Timestamp,
     ) -> Result<(), Refusal> {

@@ -26,7 +26,7 @@ use crate::model::{Check, CheckId, Incident, IncidentId, Quiet, TimelineEntry, T
 use crate::route::{Ledger, Policy, Storms};
 
 pub use commands::{Command, Refusal};
-pub use own::{WATCHDOG, is_own, stand_in, watchdog_channel, watchdog_check};
+pub use own::{WATCHDOG, is_own, stand_in, watchdog_check};
 pub use runs::{Effect, Run};
 pub use telling::notice;
 

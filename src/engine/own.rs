@@ -35,12 +35,6 @@ pub(super) fn channel_of(id: &CheckId) -> Option<ChannelName> {
         .map(|name| ChannelName(name.into()))
 }
 
-/// The channel that heartbeats go to.
-#[must_use]
-pub fn watchdog_channel() -> ChannelName {
-    ChannelName("haetae/watchdog".into())
-}
-
 /// The check that beats: it is scheduled, run, judged and written like any other.
 #[must_use]
 pub fn watchdog_check(every: Duration) -> Check {
@@ -100,7 +94,9 @@ impl Engine {
     /// Whether a check is in the configuration, or haetae's own and still of use.
     pub(super) fn is_watched(&self, id: &CheckId) -> bool {
         match channel_of(id) {
-            Some(channel) => self.policy.channels.contains_key(&channel) || channel == watchdog_channel(),
+            Some(channel) => {
+                self.policy.channels.contains_key(&channel) || channel == ChannelName::watchdog()
+            }
             None => is_own(id) || self.policy.watched(id).is_some(),
         }
     }
@@ -181,7 +177,7 @@ impl Engine {
         };
         let key = self.new_key();
         let owed = Owed {
-            channel: watchdog_channel(),
+            channel: ChannelName::watchdog(),
             route: String::new(),
             group_key: WATCHDOG.into(),
             due: now,

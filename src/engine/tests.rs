@@ -8,8 +8,8 @@ use super::own::channel_of;
 use super::*;
 use crate::model::{
     Answer, Broken, Calendar, ChannelName, Confirmation, DaySpan, Days, Hours, IncidentId, Labels, Level,
-    Maintenance, MaintenanceTime, Matcher, Outcome, Priority, Purpose, QuietKind, Retry, RunId, Schedule,
-    Verdicted, Window, Zone,
+    Maintenance, MaintenanceTime, MarkedAs, Matcher, Outcome, Priority, Purpose, QuietKind, Retry, RunId,
+    Schedule, Window, Zone,
 };
 use crate::route::{BlindGuard, Escalation, GroupBy, Inhibit, Route, StormLimit};
 
@@ -410,7 +410,7 @@ fn people_mark_what_an_incident_was_long_after_it_is_over() {
     play.run("+3600");
     let mark = Command::Mark {
         incident: incident.clone(),
-        verdict: Verdicted::False,
+        verdict: MarkedAs::False,
         by: "kim".into(),
     };
     let refused = play.engine.take_command(mark.clone(), at(play.now)).unwrap_err();
@@ -418,5 +418,5 @@ fn people_mark_what_an_incident_was_long_after_it_is_over() {
     play.engine.remember(known);
     play.engine.take_command(mark, at(play.now)).unwrap();
     let written = play.engine.batch(at(play.now)).changes[0].incident.clone();
-    assert_eq!(written.mark.unwrap().verdict, Verdicted::False);
+    assert_eq!(written.mark.unwrap().verdict, MarkedAs::False);
 }

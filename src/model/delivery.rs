@@ -14,6 +14,14 @@ use super::{CheckId, IncidentId, Level, Timestamp, TransitionKind};
 #[serde(transparent)]
 pub struct ChannelName(pub Arc<str>);
 
+impl ChannelName {
+    /// The channel that heartbeats go to.
+    #[must_use]
+    pub fn watchdog() -> Self {
+        Self("haetae/watchdog".into())
+    }
+}
+
 impl fmt::Display for ChannelName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)

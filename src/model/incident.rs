@@ -221,7 +221,7 @@ pub struct Acknowledged {
 /// What people made of an incident, for the noise report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdicted {
+pub enum MarkedAs {
     /// Nothing was wrong.
     False,
     /// Somebody had to do something.
@@ -230,7 +230,7 @@ pub enum Verdicted {
     Known,
 }
 
-impl Verdicted {
+impl MarkedAs {
     /// Every mark with its word.
     pub const ALL: [(&'static str, Self); 3] = [
         ("false", Self::False),
@@ -254,7 +254,7 @@ impl Verdicted {
 pub struct Mark {
     /// What it was.
     #[serde(rename = "as")]
-    pub verdict: Verdicted,
+    pub verdict: MarkedAs,
     /// Who says so.
     pub by: String,
     /// When.

@@ -26,8 +26,8 @@ pub use delivery::{
 pub use hours::{DaySpan, Days, Hours, Zone};
 pub use id::{CheckId, Glob, Selector, is_in_group};
 pub use incident::{
-    Acknowledged, ActionTaken, Heard, Incident, IncidentId, Mark, OnRoute, Suppression, TimelineEntry,
-    Transition, TransitionKind, Verdicted,
+    Acknowledged, ActionTaken, Heard, Incident, IncidentId, Mark, MarkedAs, OnRoute, Suppression,
+    TimelineEntry, Transition, TransitionKind,
 };
 pub use level::Level;
 pub use matcher::{Labels, Matcher};

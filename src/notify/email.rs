@@ -156,16 +156,9 @@ fn mailer(address: &str, ca: Option<&Certificate>) -> Result<(Mailer, Option<Str
 
 /// `%40` → `@`; what is no escape stays.
 fn percent_decoded(text: &str) -> String {
-    url::form_urlencoded::parse(text.replace('+', "%2B").as_bytes())
-        .map(|(name, value)| {
-            if value.is_empty() {
-                name.into_owned()
-            } else {
-                format!("{name}={value}")
-            }
-        })
-        .collect::<Vec<_>>()
-        .join("&")
+    percent_encoding::percent_decode_str(text)
+        .decode_utf8_lossy()
+        .into_owned()
 }
 
 #[async_trait]
@@ -343,6 +336,8 @@ mod tests {
     #[test]
     fn a_mail_server_is_asked_with_tls_unless_it_is_this_machine() {
         assert!(mailer("smtps://user:p%40ss@mail.example", None).unwrap().1 == Some("p@ss".into()));
+        let (_, password) = mailer("smtps://user:a+b&c=d==@mail.example", None).unwrap();
+        assert_eq!(password.as_deref(), Some("a+b&c=d=="));
         assert!(mailer("smtp://mail.example", None).is_ok());
         assert!(mailer("mail.example", None).is_err());
         assert!(mailer("http://mail.example", None).is_err());

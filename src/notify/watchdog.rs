@@ -10,8 +10,7 @@ use url::Url;
 use super::transport::{may_pass, no_answer, read};
 use super::{Channel, Desk, Sender};
 use crate::decode::{Fields, Key, Node, Problem, Reader, Shape, Spec};
-use crate::engine::watchdog_channel;
-use crate::model::{AttemptResult, Message, Secret};
+use crate::model::{AttemptResult, ChannelName, Message, Secret};
 
 /// The keys of `watchdog:`.
 pub static WATCHDOG: Spec = Spec {
@@ -61,7 +60,7 @@ pub fn read_watchdog(node: &Node, reader: &mut Reader<'_>) -> Option<Watchdog> {
     Some(Watchdog {
         every: every?,
         channel: Channel {
-            name: watchdog_channel(),
+            name: ChannelName::watchdog(),
             kind: "watchdog",
             sender,
             fallback: Vec::new(),
