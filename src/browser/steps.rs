@@ -170,6 +170,7 @@ impl<'r> Walk<'r> {
         self.ended.evidence.steps.push(StepRecord {
             step: step.written.clone(),
             place: step.place.clone(),
+            at_ms: 0,
             took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
             result,
         });

@@ -32,7 +32,8 @@ pub use incident::{
 pub use level::Level;
 pub use matcher::{Labels, Matcher};
 pub use outcome::{
-    Answer, Broken, Evidence, EvidenceFile, Outcome, RunId, RunRecord, StepRecord, StepResult,
+    Answer, Broken, Evidence, EvidenceFile, FailedRequest, Outcome, PageVisit, RunId, RunRecord, StepRecord,
+    StepResult,
 };
 pub use quantity::{Bound, Quantity, QuantityError, Unit, parse_quantity};
 pub use quiet::{Maintenance, MaintenanceTime, Quiet, QuietKind};

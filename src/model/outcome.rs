@@ -57,6 +57,9 @@ pub struct StepRecord {
     pub step: String,
     /// Where it is written: `checks/shop/buy.yaml:14`.
     pub place: String,
+    /// When it began, in milliseconds after the first step.
+    #[serde(default)]
+    pub at_ms: u64,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
     /// How it ended.
@@ -73,6 +76,34 @@ pub enum StepResult {
     Skipped(String),
     /// It failed, and why.
     Failed(String),
+}
+
+/// A request of a page that got no answer, or one of 400 and above.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FailedRequest {
+    /// When it failed, in milliseconds after the first step.
+    pub at_ms: u64,
+    /// `GET`
+    pub method: String,
+    /// Where to.
+    pub url: String,
+    /// What came back: `503`, `the connection was refused`.
+    pub what: String,
+}
+
+/// A page that was shown: the navigation timeline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PageVisit {
+    /// When it was asked for, in milliseconds after the first step.
+    pub at_ms: u64,
+    /// Its address.
+    pub url: String,
+    /// Its HTML was there, in milliseconds after it was asked for.
+    pub dom_content_loaded_ms: Option<u64>,
+    /// All of it was there, in milliseconds after it was asked for.
+    pub load_ms: Option<u64>,
+    /// Why it was not shown, or that it became a download.
+    pub failed: Option<String>,
 }
 
 /// A file kept for the reader.
@@ -95,6 +126,12 @@ pub struct Evidence {
     pub steps: Vec<StepRecord>,
     /// What the page wrote to its console.
     pub console: Vec<String>,
+    /// Requests of its pages that failed.
+    #[serde(default)]
+    pub failed_requests: Vec<FailedRequest>,
+    /// The pages that were shown, in order.
+    #[serde(default)]
+    pub pages: Vec<PageVisit>,
     /// Screenshots, page sources.
     pub files: Vec<EvidenceFile>,
 }
@@ -178,6 +215,14 @@ impl Outcome {
         evidence.excerpt.iter_mut().for_each(clean);
         evidence.console.iter_mut().for_each(clean);
         self.remarks.iter_mut().for_each(clean);
+        for request in &mut evidence.failed_requests {
+            clean(&mut request.url);
+            clean(&mut request.what);
+        }
+        for page in &mut evidence.pages {
+            clean(&mut page.url);
+            page.failed.iter_mut().for_each(clean);
+        }
         for step in &mut evidence.steps {
             clean(&mut step.step);
             if let StepResult::Skipped(text) | StepResult::Failed(text) = &mut step.result {
