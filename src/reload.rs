@@ -73,7 +73,7 @@ impl Reloader {
         }
     }
 
-    /// Watches the project folder and what is in `checks/` and `alerts/`.
+    /// Watches the project folder and what is in `checks/`, `alerts/` and `flows/`.
     fn watcher(&self) -> Option<RecommendedWatcher> {
         let wanted = Arc::clone(&self.wanted);
         let heard = move |event: Result<file_watch::Event, file_watch::Error>| {
@@ -86,7 +86,7 @@ impl Reloader {
         let root = &self.load.root;
         let watched = file_watch::recommended_watcher(heard).and_then(|mut watcher| {
             watcher.watch(root, RecursiveMode::NonRecursive)?;
-            for folder in ["checks", "alerts"] {
+            for folder in ["checks", "alerts", "flows"] {
                 let folder = root.join(folder);
                 if folder.is_dir() {
                     watcher.watch(&folder, RecursiveMode::Recursive)?;

@@ -1,13 +1,7 @@
-//! Mouse and keyboard, as WebDriver wants them.
+//! Mouse and keyboard, as the standard's action sequences (WebDriver BiDi, `input.performActions`).
 
-use std::time::Duration;
-
-use fantoccini::actions::{
-    Actions, InputSource, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, MOUSE_BUTTON_RIGHT, MouseActions,
-    PointerAction,
-};
-use fantoccini::elements::Element;
 use fantoccini::key::Key;
+use serde_json::{Value as Json, json};
 
 use super::scenario::{Chord, Press};
 
@@ -73,55 +67,79 @@ pub fn parse_chord(text: &str) -> Result<Chord, String> {
 
 /// Presses all keys of a chord, and lets go in reverse.
 #[must_use]
-pub fn press_chord(chord: &Chord) -> Actions {
-    let mut keys = KeyActions::new("keyboard".into());
+pub fn press_chord(chord: &Chord) -> Json {
     // A chord with Control or Meta means the key, not the letter it would type.
-    let lower = |c: &char| {
-        if chord.0.len() > 1 {
-            c.to_ascii_lowercase()
-        } else {
-            *c
-        }
+    let lower = |c: &char| match chord.0.len() {
+        1 => *c,
+        _ => c.to_ascii_lowercase(),
     };
-    for value in chord.0.iter().map(lower) {
-        keys = keys.then(KeyAction::Down { value });
-    }
-    for value in chord.0.iter().rev().map(lower) {
-        keys = keys.then(KeyAction::Up { value });
-    }
-    keys.into()
+    let down = chord.0.iter().map(lower).map(|c| key("keyDown", c));
+    let up = chord.0.iter().rev().map(lower).map(|c| key("keyUp", c));
+    keyboard(&down.chain(up).collect::<Vec<_>>())
 }
 
-/// Moves the mouse over an element.
+/// Presses a key for every character, one after the other.
 #[must_use]
-pub fn hover(element: &Element) -> Actions {
-    over(element).into()
+pub fn press_each(text: &str) -> Json {
+    let presses = text.chars().flat_map(|c| {
+        let c = if c == '\n' { char::from(Key::Enter) } else { c };
+        [key("keyDown", c), key("keyUp", c)]
+    });
+    keyboard(&presses.collect::<Vec<_>>())
 }
 
-/// Moves the mouse over an element and presses a button there.
+fn key(what: &str, value: char) -> Json {
+    json!({ "type": what, "value": value.to_string() })
+}
+
+fn keyboard(actions: &[Json]) -> Json {
+    json!([{ "type": "key", "id": "keyboard", "actions": actions }])
+}
+
+/// Moves the mouse to a point.
 #[must_use]
-pub fn press_mouse(element: &Element, press: Press) -> Actions {
+pub fn hover(point: (f64, f64)) -> Json {
+    mouse(&[moved(point, 0)])
+}
+
+/// Moves the mouse to a point and presses a button there.
+#[must_use]
+pub fn press_mouse(point: (f64, f64), press: Press) -> Json {
     let (button, times) = match press {
-        Press::Once => (MOUSE_BUTTON_LEFT, 1),
-        Press::Twice => (MOUSE_BUTTON_LEFT, 2),
-        Press::Right => (MOUSE_BUTTON_RIGHT, 1),
+        Press::Once => (0, 1),
+        Press::Twice => (0, 2),
+        Press::Right => (2, 1),
     };
-    let mut mouse = over(element);
+    let mut actions = vec![moved(point, 0)];
     for _ in 0..times {
-        mouse = mouse
-            .then(PointerAction::Down { button })
-            .then(PointerAction::Up { button });
+        actions.push(json!({ "type": "pointerDown", "button": button }));
+        actions.push(json!({ "type": "pointerUp", "button": button }));
     }
-    mouse.into()
+    mouse(&actions)
 }
 
-fn over(element: &Element) -> MouseActions {
-    MouseActions::new("mouse".into()).then(PointerAction::MoveToElement {
-        element: element.clone(),
-        duration: Some(Duration::ZERO),
-        x: 0.0,
-        y: 0.0,
-    })
+/// Takes hold at one point and lets go at another, with moves that pages notice.
+#[must_use]
+pub fn drag(from: (f64, f64), to: (f64, f64)) -> Json {
+    let beside = (from.0 + 8.0, from.1 + 8.0);
+    let before = (to.0 - 3.0, to.1 - 3.0);
+    mouse(&[
+        moved(from, 0),
+        json!({ "type": "pointerDown", "button": 0 }),
+        moved(beside, 50),
+        moved(before, 100),
+        moved(to, 50),
+        json!({ "type": "pause", "duration": 50 }),
+        json!({ "type": "pointerUp", "button": 0 }),
+    ])
+}
+
+fn moved((x, y): (f64, f64), duration_ms: u64) -> Json {
+    json!({ "type": "pointerMove", "x": x.round(), "y": y.round(), "duration": duration_ms })
+}
+
+fn mouse(actions: &[Json]) -> Json {
+    json!([{ "type": "pointer", "id": "mouse", "actions": actions }])
 }
 
 #[cfg(test)]

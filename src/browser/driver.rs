@@ -98,9 +98,16 @@ impl Driver {
         Ok(driver)
     }
 
-    /// Whether the process still runs.
-    pub fn is_alive(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+    /// The process at the top of its tree.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Where it and its browsers keep their files.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Kills the driver and every browser it started, waits for them, and removes their folder.

@@ -1,47 +1,41 @@
 //! Looking: what is visible, and what holds for the page or one element of it.
 
+use std::time::Duration;
+
 use serde_json::{Value as Json, json};
 use tokio::time::{Instant, sleep};
 
-use super::evidence::keep_console;
 use super::locator::{Kind, Target};
 use super::scenario::{Await, PageExpect};
 use super::steps::{Failure, LOOK_AGAIN, Walk};
 use crate::check::http::scope;
 use crate::check::matcher::Matcher;
-use crate::model::{Broken, Level, Unfilled, format_duration};
+use crate::model::{Broken, Level, format_duration};
+
+/// So long no request may begin or end for the page to be idle.
+const IDLE_MS: u64 = 500;
 
 impl Walk<'_> {
     pub(super) async fn see(&mut self, target: &Target, limit: Instant) -> Result<(), Failure> {
         let began = Instant::now();
-        loop {
-            if self.count(target, limit).await? > 0 {
-                return Ok(());
-            }
-            if Instant::now() >= limit {
-                return Err(self
-                    .not_found(target, Kind::Any, &json!({ "status": "none" }), began)
-                    .await);
-            }
-            sleep(LOOK_AGAIN).await;
+        if self.becomes(target, "seen", limit).await? {
+            return Ok(());
         }
+        let none = json!({ "status": "none" });
+        Err(self.not_found(target, Kind::Any, &none, began).await)
     }
 
     pub(super) async fn not_see(&mut self, target: &Target, limit: Instant) -> Result<(), Failure> {
         let began = Instant::now();
-        loop {
-            if self.count(target, limit).await? == 0 {
-                return Ok(());
-            }
-            if Instant::now() >= limit {
-                let waited = format_duration(began.elapsed());
-                return Err(Failure::page(format!(
-                    "\"{}\" is still there after {waited}",
-                    target.words()
-                )));
-            }
-            sleep(LOOK_AGAIN).await;
+        if self.becomes(target, "gone", limit).await? {
+            return Ok(());
         }
+        self.marked = self.find_once(target, limit).await.ok().flatten();
+        let waited = format_duration(began.elapsed());
+        Err(Failure::page(format!(
+            "\"{}\" is still there after {waited}",
+            target.words()
+        )))
     }
 
     pub(super) async fn wait_for(&mut self, what: &Await, limit: Instant) -> Result<(), Failure> {
@@ -55,6 +49,65 @@ impl Walk<'_> {
                 };
                 self.expect(&[(Level::Critical, block)], limit).await
             }
+            Await::Request(matcher) => self.wait_for_request(matcher, limit).await,
+            Await::Idle => self.wait_until_idle(limit).await,
+        }
+    }
+
+    /// The step before may have asked already: its answers count too.
+    async fn wait_for_request(&mut self, matcher: &Matcher, limit: Instant) -> Result<(), Failure> {
+        loop {
+            let answered: Vec<String> = {
+                let seen = self.visit.seen();
+                let new = seen.requests.saturating_sub(self.answered_before);
+                seen.answered.iter().rev().take(new).cloned().collect()
+            };
+            let scope = scope(self.run, &self.captured);
+            for url in &answered {
+                if matcher
+                    .broken("the address", Some(&json!(url)), &scope)?
+                    .is_empty()
+                {
+                    return Ok(());
+                }
+            }
+            if Instant::now() >= limit {
+                let last: Vec<String> = answered
+                    .iter()
+                    .take(5)
+                    .map(|url| format!("answered: {url}"))
+                    .collect();
+                return Err(Failure::Page {
+                    why: "no request to such an address was answered".into(),
+                    detail: last,
+                });
+            }
+            self.visit.change(limit).await;
+        }
+    }
+
+    async fn wait_until_idle(&mut self, limit: Instant) -> Result<(), Failure> {
+        loop {
+            let (in_flight, quiet_since_ms) = {
+                let seen = self.visit.seen();
+                (seen.in_flight, seen.quiet_since_ms)
+            };
+            let quiet_at = self.visit.began() + Duration::from_millis(quiet_since_ms + IDLE_MS);
+            let now = Instant::now();
+            if in_flight == 0 && now >= quiet_at {
+                return Ok(());
+            }
+            if now >= limit {
+                return Err(Failure::page(format!(
+                    "the page is not idle: {in_flight} requests wait for their answer"
+                )));
+            }
+            let until = if in_flight == 0 {
+                limit.min(quiet_at)
+            } else {
+                limit
+            };
+            self.visit.change(until).await;
         }
     }
 
@@ -85,38 +138,84 @@ impl Walk<'_> {
         Ok(())
     }
 
-    pub(super) async fn broken(
-        &mut self,
-        block: &PageExpect,
-        limit: Instant,
-    ) -> Result<Vec<String>, Failure> {
+    async fn broken(&mut self, block: &PageExpect, limit: Instant) -> Result<Vec<String>, Failure> {
         let page = self.look(json!({ "operation": "page" }), limit).await?;
-        let (count, element) = match &block.of {
-            Some(of) => self.read_element(of, limit).await?,
-            None => (0, None),
-        };
+        let mut broken = self.broken_of_page(block, &page)?;
+        if let Some(of) = &block.of {
+            broken.extend(self.broken_of_element(block, of, limit).await?);
+        }
+        let scope = scope(self.run, &self.captured);
+        for (name, matcher) in &block.cookie {
+            let value = self.cookie(name, limit).await?.map(Json::String);
+            broken.extend(matcher.broken(&format!("the cookie `{name}`"), value.as_ref(), &scope)?);
+        }
+        if !block.storage.is_empty() {
+            let storage = self.look(json!({ "operation": "store" }), limit).await?;
+            for (name, matcher) in &block.storage {
+                let value = storage["local"].get(name);
+                broken.extend(matcher.broken(&format!("`{name}` in the local storage"), value, &scope)?);
+            }
+        }
+        if block.accessible {
+            let found = self.look(json!({ "operation": "barriers" }), limit).await?;
+            broken.extend(super::find::strings(found.get("broken")));
+        }
+        broken.extend(self.broken_of_events(block)?);
+        Ok(broken)
+    }
+
+    fn broken_of_page(&self, block: &PageExpect, page: &Json) -> Result<Vec<String>, Failure> {
         let scope = scope(self.run, &self.captured);
         let mut broken = Vec::new();
-        let mut hold = |matcher: &Option<Matcher>, what: &str, value: Option<&Json>| {
+        let mut hold = |matcher: &Option<Matcher>, what: &str, key: &str| {
             if let Some(matcher) = matcher {
-                broken.extend(matcher.broken(what, value, &scope)?);
+                broken.extend(matcher.broken(what, page.get(key), &scope)?);
             }
-            Ok::<(), Unfilled>(())
+            Ok::<(), Failure>(())
         };
-        let of_element = |key: &str| element.as_ref().and_then(|element: &Json| element.get(key));
-        hold(&block.title, "the title", page.get("title"))?;
-        hold(&block.url, "the address", page.get("url"))?;
-        let text = if block.of.is_some() {
-            of_element("text")
-        } else {
-            page.get("text")
-        };
-        hold(&block.text, "the text", text)?;
-        hold(&block.value, "the value", of_element("value"))?;
-        hold(&block.count, "the count", Some(&json!(count)))?;
-        if let (Some(of), None) = (&block.of, &block.count)
-            && count != 1
+        hold(&block.title, "the title", "title")?;
+        hold(&block.url, "the address", "url")?;
+        if block.of.is_none() {
+            hold(&block.text, "the text", "text")?;
+        }
+        Ok(broken)
+    }
+
+    async fn broken_of_element(
+        &mut self,
+        block: &PageExpect,
+        of: &Target,
+        limit: Instant,
+    ) -> Result<Vec<String>, Failure> {
+        let count = self.count(of, limit).await?;
+        let mut element = None;
+        if count == 1
+            && let Some(number) = self.find_once(of, limit).await?
         {
+            let names: Vec<&String> = block.attribute.iter().map(|(name, _)| name).collect();
+            let query = json!({ "operation": "read", "element": number, "attributes": names });
+            self.marked = Some(number);
+            // It may have been replaced since: then it is looked at again.
+            element = self.visit.ask(limit, &query).await.ok();
+        }
+        let scope = scope(self.run, &self.captured);
+        let value = |key: &str| element.as_ref().and_then(|element: &Json| element.get(key));
+        let mut broken = Vec::new();
+        for (matcher, what, of_element) in [
+            (&block.text, "the text", value("text")),
+            (&block.value, "the value", value("value")),
+            (&block.count, "the count", Some(&json!(count))),
+        ] {
+            if let Some(matcher) = matcher {
+                broken.extend(matcher.broken(what, of_element, &scope)?);
+            }
+        }
+        for (name, matcher) in &block.attribute {
+            let found = value("attributes").and_then(|all| all.get(name));
+            let found = found.filter(|value| !value.is_null());
+            broken.extend(matcher.broken(&format!("the attribute `{name}`"), found, &scope)?);
+        }
+        if count != 1 && block.count.is_none() {
             broken.push(match count {
                 0 => format!("\"{}\" is not there", of.words()),
                 _ => format!(
@@ -129,7 +228,7 @@ impl Walk<'_> {
             (block.checked, "checked", "ticked"),
             (block.enabled, "enabled", "usable"),
         ] {
-            let is = of_element(key).and_then(Json::as_bool);
+            let is = value(key).and_then(Json::as_bool);
             if let (Some(wanted), Some(is)) = (wanted, is)
                 && wanted != is
             {
@@ -137,33 +236,70 @@ impl Walk<'_> {
                 broken.push(format!("it is {not}{word}"));
             }
         }
-        if block.no_console_errors {
-            broken.extend(self.console_error(limit).await);
+        Ok(broken)
+    }
+
+    /// What the pages did over the whole run so far.
+    fn broken_of_events(&self, block: &PageExpect) -> Result<Vec<String>, Failure> {
+        let scope = scope(self.run, &self.captured);
+        let seen = self.visit.seen();
+        let mut broken = Vec::new();
+        if block.no_console_errors && seen.console_errors > 0 {
+            let first = seen.console.iter().find(|line| line.starts_with("error"));
+            broken.push(format!(
+                "the console has errors: {}",
+                first.cloned().unwrap_or_default()
+            ));
+        }
+        if block.no_failed_requests
+            && let Some(first) = seen.failed.first()
+        {
+            broken.push(format!(
+                "{} requests failed, the first: {} {} → {}",
+                seen.failed_requests, first.method, first.url, first.what
+            ));
+        }
+        if let Some(matcher) = &block.download {
+            let whole: Vec<&str> = seen
+                .downloads
+                .iter()
+                .filter(|download| download.path.is_some())
+                .map(|download| download.name.as_str())
+                .collect();
+            let fits = |name: &&str| {
+                matcher
+                    .broken("the download", Some(&json!(name)), &scope)
+                    .map(|broken| broken.is_empty())
+            };
+            let mut found = false;
+            for name in &whole {
+                found |= fits(name)?;
+            }
+            if !found {
+                broken.push(match whole.as_slice() {
+                    [] => "no file was downloaded".to_owned(),
+                    names => format!("downloaded was only: {}", names.join(", ")),
+                });
+            }
         }
         Ok(broken)
     }
 
-    /// How many elements fit, and what the only one holds.
-    async fn read_element(&self, of: &Target, limit: Instant) -> Result<(u64, Option<Json>), Failure> {
-        let count = self.count(of, limit).await?;
-        if count != 1 {
-            return Ok((count, None));
-        }
-        let found = self.find_once(of, Kind::Any, false, limit).await?;
-        match found.get("element") {
-            Some(reference) => {
-                let query = json!({ "operation": "read", "element": reference });
-                Ok((count, Some(self.look(query, limit).await?)))
+    /// What the only element that fits holds.
+    pub(super) async fn read_only(
+        &mut self,
+        target: &Target,
+        attributes: &[String],
+        limit: Instant,
+    ) -> Result<Json, Failure> {
+        loop {
+            let found = self.locate(target, Kind::Any, false, limit).await?;
+            let query = json!({ "operation": "read", "element": found.element, "attributes": attributes });
+            match self.visit.ask(limit, &query).await {
+                Ok(read) => return Ok(read),
+                Err(_) if Instant::now() < limit => sleep(LOOK_AGAIN).await,
+                Err(trouble) => return Err(trouble.into()),
             }
-            None => Ok((count, None)),
         }
-    }
-
-    async fn console_error(&mut self, limit: Instant) -> Option<String> {
-        self.console_errors += keep_console(self.session, limit, &mut self.ended.evidence).await;
-        let lines = &self.ended.evidence.console;
-        let first = lines.iter().find(|line| line.starts_with("error"));
-        (self.console_errors > 0)
-            .then(|| format!("the console has errors: {}", first.cloned().unwrap_or_default()))
     }
 }

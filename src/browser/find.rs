@@ -3,59 +3,97 @@
 
 use std::time::Duration;
 
-use fantoccini::elements::Element;
 use serde_json::{Value as Json, json};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::locator::{Kind, Target};
-use super::session::Trouble;
-use super::steps::{Failure, LOOK_AGAIN, STANDS_STILL, Walk};
+use super::steps::{Failure, Walk};
+use super::visit::Visit;
 use crate::check::http::scope;
 use crate::model::format_duration;
 
+/// An element that was found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Its number in the page script.
+    pub element: Json,
+    /// Where to press, in CSS pixels of its page or frame.
+    pub point: (f64, f64),
+    /// `SELECT`
+    pub tag: String,
+    /// `button "Pay" #pay`
+    pub described: String,
+}
+
+impl Found {
+    fn read(answer: &Json) -> Self {
+        let text = |key: &str| answer[key].as_str().unwrap_or_default().to_owned();
+        let number = |key: &str| answer[key].as_f64().unwrap_or(0.0);
+        Self {
+            element: answer["element"].clone(),
+            point: (number("x"), number("y")),
+            tag: text("tag"),
+            described: text("described"),
+        }
+    }
+}
+
 impl Walk<'_> {
+    /// Looks until exactly one element fits and, if it is to be acted on, until it is
+    /// visible, enabled, uncovered, and stands still over two looks.
     pub(super) async fn locate(
         &mut self,
         target: &Target,
         kind: Kind,
         act: bool,
         limit: Instant,
-    ) -> Result<Element, Failure> {
-        self.locate_with_reference(target, kind, act, limit)
-            .await
-            .map(|(element, _)| element)
+    ) -> Result<Found, Failure> {
+        self.locate_for(target, kind, (act, false), limit).await
     }
 
-    /// Looks until exactly one element fits and, if it is to be acted on, until it is
-    /// visible, enabled, uncovered, and stands still over two looks.
-    pub(super) async fn locate_with_reference(
+    /// The same; with a guard against a press that hits something else.
+    pub(super) async fn locate_for(
         &mut self,
         target: &Target,
         kind: Kind,
-        act: bool,
+        (act, guard): (bool, bool),
         limit: Instant,
-    ) -> Result<(Element, Json), Failure> {
+    ) -> Result<Found, Failure> {
         let began = Instant::now();
-        let mut before: Option<Json> = None;
+        if act {
+            self.visit.settled(limit).await?;
+        }
+        let mut query = self.query(target, kind)?;
+        query["operation"] = json!("wait");
+        query["until"] = json!("ready");
+        query["act"] = json!(act);
+        query["guard"] = json!(guard);
         loop {
-            let found = self.find_once(target, kind, act, limit).await?;
-            let ready = found.get("status").and_then(Json::as_str) == Some("ready");
-            let element = if ready { self.session.element(&found) } else { None };
-            if let Some(element) = element
-                && (!act || before.as_ref() == Some(&found))
-            {
-                self.note_fallback(target, &found);
-                return Ok((element, found["element"].clone()));
+            let answer = self.look(query.clone(), limit).await?;
+            let found = Found::read(&answer);
+            if !found.element.is_null() {
+                self.marked = Some(found.element.clone());
+            }
+            if answer.get("late").is_none() {
+                self.note_fallback(target, &answer);
+                return Ok(found);
             }
             if Instant::now() >= limit {
-                return Err(self.not_found(target, kind, &found, began).await);
+                return Err(self.not_found(target, kind, &answer, began).await);
             }
-            before = ready.then_some(found);
-            sleep(if ready { STANDS_STILL } else { LOOK_AGAIN }).await;
         }
     }
 
-    pub(super) fn note_fallback(&mut self, target: &Target, found: &Json) {
+    fn query(&self, target: &Target, kind: Kind) -> Result<Json, Failure> {
+        let scope = scope(self.run, &self.captured);
+        Ok(json!({
+            "locators": target.query(&scope, self.test_id())?,
+            "kind": kind.word(),
+            "inside": self.inside,
+        }))
+    }
+
+    fn note_fallback(&mut self, target: &Target, found: &Json) {
         let used = found.get("fallback").and_then(Json::as_u64).unwrap_or(0);
         if used > 0 {
             let remark = format!(
@@ -68,47 +106,42 @@ impl Walk<'_> {
         }
     }
 
-    pub(super) async fn find_once(
-        &self,
-        target: &Target,
-        kind: Kind,
-        act: bool,
-        limit: Instant,
-    ) -> Result<Json, Failure> {
-        let scope = scope(self.run, &self.captured);
-        let query = json!({
-            "operation": "find",
-            "locators": target.query(&scope, self.test_id(), self.container.as_ref())?,
-            "kind": if kind == Kind::Field { "field" } else { "any" },
-            "act": act,
-        });
-        self.look(query, limit).await
+    /// The only element that fits, now; none when there is none or more.
+    pub(super) async fn find_once(&self, target: &Target, limit: Instant) -> Result<Option<Json>, Failure> {
+        let mut query = self.query(target, Kind::Any)?;
+        query["operation"] = json!("find");
+        let answer = self.look(query, limit).await?;
+        let is_one = answer["status"] == "ready";
+        Ok(is_one.then(|| answer["element"].clone()))
     }
 
+    /// How many fit, now.
     pub(super) async fn count(&self, target: &Target, limit: Instant) -> Result<u64, Failure> {
-        let scope = scope(self.run, &self.captured);
-        let query = json!({
-            "operation": "find",
-            "locators": target.query(&scope, self.test_id(), self.container.as_ref())?,
-            "kind": "any",
-            "count": true,
-        });
+        let mut query = self.query(target, Kind::Any)?;
+        query["operation"] = json!("find");
+        query["count"] = json!(true);
         let answer = self.look(query, limit).await?;
         Ok(answer.get("count").and_then(Json::as_u64).unwrap_or(0))
     }
 
-    /// Asks the page; a page in the middle of loading is asked again.
-    pub(super) async fn look(&self, query: Json, limit: Instant) -> Result<Json, Failure> {
+    /// Looks until something fits, or until nothing does; false when the time is up before.
+    pub(super) async fn becomes(
+        &self,
+        target: &Target,
+        until: &'static str,
+        limit: Instant,
+    ) -> Result<bool, Failure> {
+        let mut query = self.query(target, Kind::Any)?;
+        query["operation"] = json!("wait");
+        query["until"] = json!(until);
+        query["count"] = json!(true);
         loop {
-            match self.session.page(limit, query.clone()).await {
-                Ok(answer) => return Ok(answer),
-                Err(Trouble::Refused(_) | Trouble::StillLoading) if Instant::now() < limit => {
-                    sleep(LOOK_AGAIN).await;
-                }
-                Err(Trouble::Refused(why)) if why.contains("is not a valid selector") => {
-                    return Err(Failure::page("the CSS selector is not valid"));
-                }
-                Err(trouble) => return Err(trouble.into()),
+            let answer = self.look(query.clone(), limit).await?;
+            if answer.get("late").is_none() {
+                return Ok(true);
+            }
+            if Instant::now() >= limit {
+                return Ok(false);
             }
         }
     }
@@ -122,26 +155,6 @@ impl Walk<'_> {
         began: Instant,
     ) -> Failure {
         let waited = format_duration(began.elapsed());
-        let words = target.words();
-        let described = last.get("described").and_then(Json::as_str).unwrap_or("it");
-        let why = match last.get("status").and_then(Json::as_str) {
-            Some("many") => {
-                let count = last.get("count").and_then(Json::as_u64).unwrap_or(0);
-                let contained = last.get("grade").and_then(Json::as_str) == Some("partial");
-                if contained {
-                    format!("nothing is called \"{words}\", and {count} things contain it")
-                } else {
-                    format!("\"{words}\" fits {count} things; say which with `exact`, `nth`, `in` or `near`")
-                }
-            }
-            Some("covered") => {
-                let by = last.get("by").and_then(Json::as_str).unwrap_or("something");
-                format!("{described} is covered by {by}")
-            }
-            Some("disabled") => format!("{described} is disabled"),
-            Some("ready") => format!("{described} does not stand still"),
-            _ => format!("nothing called \"{words}\" was found within {waited}"),
-        };
         let mut detail = vec![
             format!("looked for: {}", target.described(kind)),
             format!("waited: {waited}"),
@@ -151,34 +164,73 @@ impl Walk<'_> {
                 .into_iter()
                 .map(|candidate| format!("fits: {candidate}")),
         );
-        let limit = Instant::now() + Duration::from_secs(1);
-        if let Ok(offers) = self.session.page(limit, json!({ "operation": "offers" })).await {
-            let text = |key: &str| {
-                offers
-                    .get(key)
-                    .and_then(Json::as_str)
-                    .unwrap_or_default()
-                    .to_owned()
-            };
+        if last.get("outside").is_some() {
+            detail.push("the element around it (`inside:`) is not there, or not the only one".into());
+        }
+        let offers = Offers::of(&self.visit).await;
+        if let Some(offers) = offers {
             detail.push(format!(
                 "on the page: {} (title \"{}\")",
-                text("url"),
-                text("title")
+                offers.url, offers.title
             ));
-            let offered = strings(offers.get("offers"));
-            let similar = most_similar(&words, offered.clone());
+            let similar = most_similar(&target.words(), offers.all.clone());
             if similar.is_empty() {
-                let first: Vec<String> = offered.into_iter().take(8).collect();
+                let first: Vec<String> = offers.all.into_iter().take(8).collect();
                 detail.push(format!("the page offers: {}", first.join(", ")));
             } else {
                 detail.push(format!("similar on the page: {}", similar.join(", ")));
             }
         }
-        Failure::Page { why, detail }
+        Failure::Page {
+            why: why_not(&target.words(), last, &waited),
+            detail,
+        }
     }
+}
 
-    pub(super) fn test_id(&self) -> &str {
-        &self.run.services.browsers.settings.test_id_attribute
+fn why_not(words: &str, last: &Json, waited: &str) -> String {
+    let described = last.get("described").and_then(Json::as_str).unwrap_or("it");
+    match last.get("status").and_then(Json::as_str) {
+        Some("many") => {
+            let count = last.get("count").and_then(Json::as_u64).unwrap_or(0);
+            let contained = last.get("grade").and_then(Json::as_str) == Some("partial");
+            if contained {
+                format!("nothing is called \"{words}\", and {count} things contain it")
+            } else {
+                format!("\"{words}\" fits {count} things; say which with `exact`, `nth`, `in` or `near`")
+            }
+        }
+        Some("covered") => {
+            let by = last.get("by").and_then(Json::as_str).unwrap_or("something");
+            format!("{described} is covered by {by}")
+        }
+        Some("disabled") => format!("{described} is disabled"),
+        Some("ready") => format!("{described} does not stand still"),
+        _ => format!("nothing called \"{words}\" was found within {waited}"),
+    }
+}
+
+/// What a page offers to act on.
+pub struct Offers {
+    /// The page's address.
+    pub url: String,
+    /// Its title.
+    pub title: String,
+    /// `button "Pay" #pay`, in the order of the page.
+    pub all: Vec<String>,
+}
+
+impl Offers {
+    /// Asks the page; none when it does not answer at once.
+    pub async fn of(visit: &Visit) -> Option<Self> {
+        let limit = Instant::now() + Duration::from_secs(1);
+        let answer = visit.ask(limit, &json!({ "operation": "offers" })).await.ok()?;
+        let text = |key: &str| answer[key].as_str().unwrap_or_default().to_owned();
+        Some(Self {
+            url: text("url"),
+            title: text("title"),
+            all: strings(answer.get("offers")),
+        })
     }
 }
 

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::evidence::{keep_screenshot, keep_source};
 use super::pool::Lease;
 use super::scenario::{Ended, Scenario};
-use super::session::Session;
 use super::steps::{Failure, Walk};
+use super::visit::{Look, Trouble, Visit};
 use crate::check::RunContext;
 use crate::check::browser::reserve;
+use crate::check::http::scope;
 use crate::model::{Broken, Level};
 
 /// One run.
@@ -24,91 +24,138 @@ pub struct Journey<'r> {
     pub folder: PathBuf,
 }
 
+/// How one try went.
+struct Tried {
+    ended: Ended,
+    /// Log-ins of earlier runs that it relied on.
+    taken_over: Vec<u64>,
+}
+
 impl Journey<'_> {
     /// Goes through the scenario; ends by the run's deadline.
+    ///
+    /// A try that was disturbed, or that relied on a log-in which may have ended, counts for
+    /// nothing: it is done once more, if there is time for as much again.
     pub async fn go(&self) -> Ended {
+        let began = Instant::now();
+        let first = self.once().await;
+        let left = self.run.deadline.saturating_duration_since(Instant::now());
+        let has_time = left > began.elapsed();
+        let stale = !first.taken_over.is_empty() && !first.ended.broken.is_empty();
+        if stale {
+            for key in &first.taken_over {
+                self.run.services.browsers.states.forget(*key);
+            }
+        }
+        if !(stale || first.ended.disturbed) || !has_time {
+            return first.ended;
+        }
+        let why = if stale {
+            "a log-in of an earlier run did not hold any more; it was done anew"
+        } else {
+            "the browser was lost in the middle; the run was done once more"
+        };
+        tracing::debug!(check = %self.run.check.id, why);
+        let mut second = self.once().await.ended;
+        second.remarks.push(why.into());
+        second
+    }
+
+    async fn once(&self) -> Tried {
         let pool = &self.run.services.browsers;
         let lease = match pool.lease(self.run.deadline).await {
             Ok(lease) => lease,
-            Err(why) => return ours(why),
+            Err(why) => return Tried::ours(why, false),
         };
-        let session = match self.open(&lease).await {
-            Ok(session) => session,
-            Err(why) => {
+        let (visit, downloads) = match self.open(&lease).await {
+            Ok(opened) => opened,
+            Err(trouble) => {
                 lease.give_back(false).await;
-                return ours(why);
+                let failure = Failure::from(trouble);
+                return Tried::ours(failure.why().to_owned(), matches!(failure, Failure::Lost(_)));
             }
         };
-        let debugger = session.debugger_port().filter(|_| lease.is_own());
-        if let Some(port) = debugger {
-            pool.targets().deny_own_port(port);
+        let (tried, visit) = self.walk(visit).await;
+        let cleared = visit.clear().await;
+        lease.give_back(cleared).await;
+        if let Some(folder) = downloads {
+            // The browser's own folder goes with it in any case.
+            let _ = tokio::fs::remove_dir_all(folder).await;
         }
-        let (ended, responsive) = self.walk(&session).await;
-        let closed = responsive && session.close().await;
-        if let Some(port) = debugger {
-            pool.targets().release_own_port(port);
-        }
-        lease.give_back(closed).await;
-        ended
+        tried
     }
 
-    async fn open(&self, lease: &Lease<'_>) -> Result<Session, String> {
-        let pool = &self.run.services.browsers;
-        Session::open(pool, lease, &self.scenario.surroundings, self.run.deadline).await
+    async fn open(&self, lease: &Lease) -> Result<(Visit, Option<PathBuf>), Trouble> {
+        let surroundings = &self.scenario.surroundings;
+        let mut headers = Vec::new();
+        for (name, value) in &surroundings.headers {
+            let value = value
+                .fill(&scope(self.run, &self.run.captured))
+                .map_err(|unfilled| Trouble::Refused(unfilled.to_string()))?;
+            headers.push((name.clone(), value));
+        }
+        let downloads = lease
+            .instance
+            .folder()
+            .filter(|_| self.scenario.takes_downloads())
+            .map(|folder| folder.join(format!("downloads-{}", self.run.id.0)));
+        let look = Look {
+            headers,
+            downloads: downloads.clone(),
+            follows_requests: self.scenario.follows_requests(),
+            ..surroundings.look.clone()
+        };
+        let visit = Visit::open(lease.instance.clone(), &look, self.run.deadline).await?;
+        Ok((visit, downloads))
     }
 
-    /// The steps, then clean-up and evidence in the time kept back for them. Also tells
-    /// whether the browser still answers.
-    async fn walk(&self, session: &Session) -> (Ended, bool) {
+    /// The steps, then clean-up, in the time kept back for it.
+    async fn walk(&self, visit: Visit) -> (Tried, Visit) {
         let scenario = self.scenario;
         let hard = self.run.deadline;
         let deadline = hard - reserve(hard, !scenario.always.is_empty());
-        let mut walk = Walk::new(session, self.run, scenario, deadline, self.folder.clone());
+        let mut walk = Walk::new(visit, self.run, scenario, deadline, self.folder.clone());
         let mut result = walk.walk(&scenario.steps).await;
         if result.is_ok() {
+            walk.marked = None;
             result = walk.expect(&scenario.expects, deadline.min(Instant::now())).await;
-            if let Err(Failure::Page { why, .. }) = &result {
-                walk.ended.broken.push(Broken {
-                    level: Level::Critical,
-                    what: why.clone(),
-                    detail: String::new(),
-                });
+            if let Err(failure) = &result {
+                self.tell_final(&mut walk, failure).await;
             }
         }
-        let responsive = !matches!(result, Err(Failure::Hung(_) | Failure::Ours(_)));
-        if responsive {
-            let soon = hard.min(Instant::now() + Duration::from_secs(2));
-            walk.finish_console(soon).await;
-            if !walk.ended.broken.is_empty() {
-                self.keep_evidence(&mut walk, soon).await;
-            }
+        if matches!(result, Ok(()) | Err(Failure::Page { .. })) {
             self.clean_up(&mut walk).await;
         }
-        if let Err(Failure::Ours(why)) = result {
-            walk.ended.ours = Some(why);
+        walk.take_over_events();
+        match result {
+            Err(Failure::Ours(why)) => walk.ended.ours = Some(why),
+            Err(Failure::Lost(why)) => {
+                walk.ended.ours = Some(why);
+                walk.ended.disturbed = true;
+            }
+            Err(Failure::Crashed(_)) => walk.ended.disturbed = true,
+            _ => {}
         }
-        (walk.ended, responsive)
+        let tried = Tried {
+            ended: walk.ended,
+            taken_over: walk.taken_over,
+        };
+        (tried, walk.visit)
     }
 
-    async fn keep_evidence(&self, walk: &mut Walk<'_>, limit: Instant) {
-        walk.mask_secrets(limit).await;
-        keep_screenshot(
-            walk.session,
-            limit,
-            &self.folder,
-            "failed",
-            &mut walk.ended.evidence,
-        )
-        .await;
-        let redactor = self.run.services.redactor.current();
-        keep_source(
-            walk.session,
-            limit,
-            &self.folder,
-            &redactor,
-            &mut walk.ended.evidence,
-        )
-        .await;
+    /// What the check's own `expect:` says when the steps are done.
+    async fn tell_final(&self, walk: &mut Walk<'_>, failure: &Failure) {
+        if matches!(failure, Failure::Ours(_) | Failure::Lost(_)) {
+            return;
+        }
+        walk.ended.broken.push(Broken {
+            level: Level::Critical,
+            what: failure.why().to_owned(),
+            detail: String::new(),
+        });
+        if matches!(failure, Failure::Page { .. }) {
+            walk.keep_evidence("failed").await;
+        }
     }
 
     /// Runs the `always:` steps. What fails here is remarked on and hides nothing.
@@ -117,18 +164,31 @@ impl Journey<'_> {
             return;
         }
         walk.deadline = self.run.deadline - Duration::from_millis(200);
-        let broken_before = walk.ended.broken.len();
+        let (broken, files) = (walk.ended.broken.len(), walk.ended.evidence.files.len());
         if let Err(failure) = walk.walk(&self.scenario.always).await {
-            let (Failure::Page { why, .. } | Failure::Hung(why) | Failure::Ours(why)) = failure;
-            walk.ended.remarks.push(format!("clean-up failed: {why}"));
+            walk.ended
+                .remarks
+                .push(format!("clean-up failed: {}", failure.why()));
         }
-        walk.ended.broken.truncate(broken_before);
+        walk.ended.broken.truncate(broken);
+        if broken == 0 {
+            for file in walk.ended.evidence.files.drain(files..) {
+                // Nobody looks for pictures of a run that is well.
+                let _ = tokio::fs::remove_file(&file.path).await;
+            }
+        }
     }
 }
 
-fn ours(why: String) -> Ended {
-    Ended {
-        ours: Some(why),
-        ..Ended::default()
+impl Tried {
+    fn ours(why: String, disturbed: bool) -> Self {
+        Self {
+            ended: Ended {
+                ours: Some(why),
+                disturbed,
+                ..Ended::default()
+            },
+            taken_over: Vec::new(),
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! The keys of browser checks: of `browser:`, of steps, of what stands in them.
 
 use super::locator::ELEMENT;
+use crate::check::capture::CAPTURE;
 use crate::check::expect::LEVEL_KEY;
+use crate::check::http::{HTTP, HTTP_EXPECT};
 use crate::check::matcher::MATCHES;
 use crate::decode::{Key, Shape, Spec};
 
@@ -23,8 +25,27 @@ pub static BROWSER: Spec = Spec {
             "What the browser says it speaks: `ko-KR`.",
         ),
         Key::new("timezone", Shape::Plain, "The browser's clock: `Asia/Seoul`."),
-        Key::planned("device"),
-        Key::planned("measure_page"),
+        Key::new(
+            "device",
+            Shape::Plain,
+            "A phone or tablet: `iPhone 15`. Sets size, touch and user agent.",
+        ),
+        Key::new(
+            "headers",
+            Shape::Map(&Shape::Text),
+            "Sent with every request of the pages.",
+        ),
+        Key::new(
+            "mask",
+            Shape::OneOrMany(&ELEMENT),
+            "Never to be seen in pictures and page sources.",
+        ),
+        Key::new(
+            "measure_page",
+            Shape::Plain,
+            "The page at the end of this named step is measured, instead of the first.",
+        ),
+        Key::or("insecure_tls", Shape::Boolean, "false", "Accept any certificate."),
     ],
 };
 
@@ -47,6 +68,11 @@ pub(super) static STEP: Spec = Spec {
         Key::new("back", Shape::Any, "One page back."),
         Key::new("forward", Shape::Any, "One page forward."),
         Key::new("reload", Shape::Any, "The same page again."),
+        Key::new(
+            "tab",
+            Shape::Text,
+            "`new`, a number from 1, a part of a title or address, or `close`.",
+        ),
         Key::new("click", Shape::Ref(&ELEMENT), "Clicks an element."),
         Key::new("double_click", Shape::Ref(&ELEMENT), "Clicks it twice."),
         Key::new(
@@ -65,7 +91,14 @@ pub(super) static STEP: Spec = Spec {
         Key::new("check", Shape::Ref(&ELEMENT), "Ticks a box."),
         Key::new("uncheck", Shape::Ref(&ELEMENT), "Unticks it."),
         Key::new("press", Shape::Plain, "Presses keys: `Enter`, `Control+S`."),
+        Key::new("upload", Shape::Object(&UPLOAD), "Puts files into a field."),
+        Key::new("drag", Shape::Object(&DRAG), "Drags one element onto another."),
         Key::new("scroll_to", Shape::Ref(&ELEMENT), "Brings an element into view."),
+        Key::new(
+            "dialog",
+            Shape::Either(&[Shape::Choice(&["accept", "dismiss"]), Shape::Object(&DIALOG)]),
+            "Answers the dialog that is open, or the next one.",
+        ),
         Key::new(
             "see",
             Shape::Ref(&ELEMENT),
@@ -81,7 +114,11 @@ pub(super) static STEP: Spec = Spec {
             Shape::OneOrMany(&Shape::Object(&PAGE_EXPECT)),
             "Something holds within the step's time.",
         ),
-        Key::new("wait_for", Shape::Object(&WAIT_FOR), "Waits for something."),
+        Key::new(
+            "wait_for",
+            Shape::Either(&[Shape::Choice(&["idle"]), Shape::Object(&WAIT_FOR)]),
+            "Waits for something.",
+        ),
         Key::new("pause", Shape::Duration, "Waits; better wait for something."),
         Key::new(
             "remember",
@@ -89,6 +126,23 @@ pub(super) static STEP: Spec = Spec {
             "Keeps values for later steps.",
         ),
         Key::new("screenshot", Shape::Text, "Keeps a picture under this name."),
+        Key::new("cookies", Shape::Object(&COOKIES), "Sets and deletes cookies."),
+        Key::new(
+            "log_in_as",
+            Shape::Plain,
+            "Logs in by the flow `log-in/NAME`, or takes over what an earlier run has logged in.",
+        ),
+        Key::new(
+            "network",
+            Shape::Choice(&["offline", "online"]),
+            "Cuts the pages off from the network, or back on.",
+        ),
+        Key::new(
+            "http",
+            Shape::Object(&HTTP_STEP),
+            "A request of our own, to prepare or tidy data.",
+        ),
+        Key::new("script", Shape::Text, "JavaScript in the page; the last resort."),
         Key::new(
             "step",
             Shape::Plain,
@@ -104,7 +158,18 @@ pub(super) static STEP: Spec = Spec {
             Shape::Ref(&ELEMENT),
             "The steps happen only if this is visible.",
         ),
+        Key::new("flow", Shape::Plain, "The steps of `flows/NAME.yaml`."),
+        Key::new(
+            "repeat",
+            Shape::Object(&REPEAT),
+            "The steps happen again and again, until something is visible.",
+        ),
         Key::new("steps", Shape::Ref(&STEPS), "The steps of a group."),
+        Key::new(
+            "with",
+            Shape::Map(&Shape::Text),
+            "With `flow`: values for its parameters.",
+        ),
         Key::new(
             "thresholds",
             Shape::Object(&STEP_THRESHOLDS),
@@ -129,17 +194,6 @@ pub(super) static STEP: Spec = Spec {
             "In which frame the step happens.",
         ),
         Key::new("note", Shape::Plain, "For the reader."),
-        Key::planned("tab"),
-        Key::planned("upload"),
-        Key::planned("drag"),
-        Key::planned("dialog"),
-        Key::planned("flow"),
-        Key::planned("with"),
-        Key::planned("repeat"),
-        Key::planned("cookies"),
-        Key::planned("log_in_as"),
-        Key::planned("http"),
-        Key::planned("script"),
     ],
 };
 
@@ -151,8 +205,116 @@ pub(super) static TYPE: Spec = Spec {
         Key::required("text", Shape::Text, "What."),
         Key::or("clear", Shape::Boolean, "false", "Empty the field first."),
         Key::new("press", Shape::Plain, "A key afterwards: `Enter`."),
+        Key::or(
+            "keys",
+            Shape::Boolean,
+            "false",
+            "Press a key for every character, for fields that listen to each.",
+        ),
     ],
 };
+
+pub(super) static UPLOAD: Spec = Spec {
+    name: "upload",
+    example: "upload: { file: files/cat.png, to: Picture }",
+    keys: &[
+        Key::required(
+            "file",
+            Shape::OneOrMany(&Shape::Text),
+            "Which file; from the project folder.",
+        ),
+        Key::required("to", Shape::Ref(&ELEMENT), "Into which field."),
+    ],
+};
+
+pub(super) static DRAG: Spec = Spec {
+    name: "drag",
+    example: "drag: { from: Task 1, to: Done }",
+    keys: &[
+        Key::required("from", Shape::Ref(&ELEMENT), "What is dragged."),
+        Key::required("to", Shape::Ref(&ELEMENT), "Where to."),
+    ],
+};
+
+pub(super) static DIALOG: Spec = Spec {
+    name: "dialog",
+    example: "dialog: { type: Ada, accept: true }",
+    keys: &[
+        Key::new("type", Shape::Text, "What is typed into a prompt."),
+        Key::or("accept", Shape::Boolean, "true", "OK, or Cancel."),
+    ],
+};
+
+pub(super) static COOKIES: Spec = Spec {
+    name: "cookies",
+    example: "cookies: { set: { consent: \"yes\" } }",
+    keys: &[
+        Key::new(
+            "set",
+            Shape::Map(&Shape::Text),
+            "Names and values, for the page that is shown, else for `browser.url`.",
+        ),
+        Key::new("delete", Shape::OneOrMany(&Shape::Plain), "Names, or `all`."),
+    ],
+};
+
+pub(super) static REPEAT: Spec = Spec {
+    name: "repeat",
+    example: "repeat: { up_to: 10, until: End of list }",
+    keys: &[
+        Key::required("up_to", Shape::Integer(1, 1_000), "So many times at most."),
+        Key::required("until", Shape::Ref(&ELEMENT), "Until this is visible."),
+    ],
+};
+
+/// A flow's file.
+pub static FLOW: Spec = Spec {
+    name: "a flow",
+    example: "params: { card: }\nsteps: [{ click: Pay }]",
+    keys: &[
+        Key::new(
+            "params",
+            Shape::Map(&Shape::Text),
+            "Its parameters, `${params.NAME}` in its steps; an empty one must be given.",
+        ),
+        Key::new(
+            "valid_for",
+            Shape::Duration,
+            "Of a log-in: for how long its state is kept, 30m without it.",
+        ),
+        Key::required("steps", Shape::Ref(&STEPS), "What is done."),
+        Key::new("note", Shape::Plain, "For the reader."),
+    ],
+};
+
+/// The keys of an http check, with what a step adds.
+pub(super) static HTTP_STEP: Spec = Spec {
+    name: "http",
+    example: "http: { url: https://api.shop.example/orders, method: POST }",
+    keys: &with_step_keys(),
+};
+static ANSWER: Shape = Shape::Object(&HTTP_EXPECT);
+static CAPTURED: Shape = Shape::Object(&CAPTURE);
+const HTTP_STEP_KEYS: usize = HTTP.keys.len() + 2;
+
+const fn with_step_keys() -> [Key; HTTP_STEP_KEYS] {
+    let mut keys = [Key::new(
+        "expect",
+        Shape::OneOrMany(&ANSWER),
+        "What must hold for the answer.",
+    ); HTTP_STEP_KEYS];
+    let mut at = 0;
+    while at < HTTP.keys.len() {
+        keys[at] = HTTP.keys[at];
+        at += 1;
+    }
+    keys[at + 1] = Key::new(
+        "remember",
+        Shape::Map(&CAPTURED),
+        "Values for later steps: `{ id: { json: $.id } }`.",
+    );
+    keys
+}
 
 pub(super) static CHOOSE: Spec = Spec {
     name: "choose",
@@ -170,8 +332,16 @@ pub(super) static WAIT_FOR: Spec = Spec {
         Key::new("url", Shape::Ref(&MATCHES), "The address is like this."),
         Key::new("text", Shape::Text, "This text is visible."),
         Key::new("gone", Shape::Ref(&ELEMENT), "This is no longer visible."),
-        Key::planned("request"),
-        Key::planned("idle"),
+        Key::new(
+            "request",
+            Shape::Ref(&MATCHES),
+            "A request to an address like this was answered.",
+        ),
+        Key::new(
+            "idle",
+            Shape::Boolean,
+            "No request is on its way, for half a second.",
+        ),
     ],
 };
 
@@ -219,16 +389,32 @@ pub static PAGE_EXPECT: Spec = Spec {
         Key::new("checked", Shape::Boolean, "Whether `of` is ticked."),
         Key::new("enabled", Shape::Boolean, "Whether `of` can be used."),
         Key::new(
+            "attribute",
+            Shape::Map(&MATCHES),
+            "Attributes of the element in `of`.",
+        ),
+        Key::new("cookie", Shape::Map(&MATCHES), "Cookies by name."),
+        Key::new("storage", Shape::Map(&MATCHES), "Local storage by key."),
+        Key::new(
+            "download",
+            Shape::Ref(&MATCHES),
+            "The name of a file that the page gave.",
+        ),
+        Key::new(
+            "no_failed_requests",
+            Shape::Boolean,
+            "Every request of the pages was answered below 400.",
+        ),
+        Key::new(
+            "accessible",
+            Shape::Boolean,
+            "The page breaks none of a few rules of WCAG 2.",
+        ),
+        Key::new(
             "no_console_errors",
             Shape::Boolean,
             "The page wrote no error to its console.",
         ),
         LEVEL_KEY,
-        Key::planned("attribute"),
-        Key::planned("cookie"),
-        Key::planned("storage"),
-        Key::planned("download"),
-        Key::planned("no_failed_requests"),
-        Key::planned("accessible"),
     ],
 };

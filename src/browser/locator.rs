@@ -47,7 +47,7 @@ pub struct Locator {
     by: By,
     exact: bool,
     nth: Option<i64>,
-    inside: Option<Box<Locator>>,
+    inside: Option<Target>,
     near: Option<Text>,
 }
 
@@ -78,6 +78,20 @@ pub enum Kind {
     Any,
     /// Fields only.
     Field,
+    /// Fields for files, which pages often hide; else what stands for them.
+    File,
+}
+
+impl Kind {
+    /// As `page.js` calls it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::Field => "field",
+            Self::File => "file",
+        }
+    }
 }
 
 impl Target {
@@ -96,25 +110,23 @@ impl Target {
         Self::read(node, reader)
     }
 
-    /// The query's `locators`, all of them inside `container` if there is one.
+    /// An option of a list that is no `<select>`.
+    #[must_use]
+    pub fn option(text: &Text) -> Self {
+        Self(vec![Locator::plain(By::Role(
+            "option".into(),
+            Some(text.clone()),
+        ))])
+    }
+
+    /// The query's `locators`.
     ///
     /// # Errors
     /// When a text uses a value that no earlier step captured.
-    pub fn query(
-        &self,
-        scope: &RunScope<'_>,
-        test_id_attribute: &str,
-        container: Option<&Json>,
-    ) -> Result<Json, Unfilled> {
+    pub fn query(&self, scope: &RunScope<'_>, test_id_attribute: &str) -> Result<Json, Unfilled> {
         self.0
             .iter()
-            .map(|locator| {
-                let mut json = locator.query(scope, test_id_attribute)?;
-                if let (Some(container), None) = (container, json.get("in")) {
-                    json["in"] = container.clone();
-                }
-                Ok(json)
-            })
+            .map(|locator| locator.query(scope, test_id_attribute))
             .collect()
     }
 
@@ -145,7 +157,12 @@ impl Locator {
 
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         if !matches!(node.value, Value::Map(_)) {
-            return reader.text(node).map(|text| Self::plain(By::Words(text)));
+            let text = reader.text(node)?;
+            if text.constant().is_some_and(|text| text.trim().is_empty()) && !text.holds_secret() {
+                reader.error(node, "an empty text names nothing");
+                return None;
+            }
+            return Some(Self::plain(By::Words(text)));
         }
         let fields = Fields::open(node, &LOCATOR, reader)?;
         let mut ways: Vec<By> = Vec::new();
@@ -173,7 +190,7 @@ impl Locator {
             );
             return None;
         }
-        let inside = fields.get("in").and_then(|node| Self::read(node, reader));
+        let inside = fields.get("in").and_then(|node| Target::read(node, reader));
         Some(Self {
             by: ways.remove(0),
             exact: fields
@@ -181,7 +198,7 @@ impl Locator {
                 .and_then(|node| reader.boolean(node))
                 .unwrap_or(false),
             nth: fields.get("nth").and_then(|node| reader.integer(node, 1, 10_000)),
-            inside: inside.map(Box::new),
+            inside,
             near: fields.get("near").and_then(|node| reader.text(node)),
         })
     }

@@ -1,18 +1,25 @@
-//! Drivers kept between runs, one run at a time each.
+//! Browsers kept between runs. Each run has a user context of its own in one of them.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
-use super::driver::{Driver, DriverCommand, find_browser};
+use super::driver::DriverCommand;
+use super::instance::Instance;
+use super::pace::Pace;
+use super::state::SavedStates;
 use crate::check::net::targets::TargetPolicy;
 
-/// A driver is replaced after so many runs, so that what leaks in it stays small.
-const RUNS_PER_DRIVER: u32 = 200;
+/// A browser is replaced after so many runs, so that what leaks in it stays small.
+const RUNS_PER_BROWSER: u32 = 200;
+/// Runs that share one browser; more get another one.
+const RUNS_AT_ONCE_PER_BROWSER: u32 = 4;
+/// A browser whose runs have left and that still uses more is replaced, in bytes.
+const WORN_OUT: u64 = 1 << 30;
 
 /// The settings `webdriver:` and `browsers:`.
 #[derive(Debug, Clone)]
@@ -21,10 +28,20 @@ pub struct BrowserSettings {
     pub command: DriverCommand,
     /// A WebDriver that somebody else runs, instead.
     pub url: Option<String>,
+    /// Which browser is asked for there: `chrome` or `firefox`.
+    pub remote_browser: String,
+    /// The browser program; none takes the cheapest that is installed.
+    pub program: Option<PathBuf>,
+    /// A whole browser for each run, instead of a user context in a kept one.
+    pub fresh_browser: bool,
     /// How many scenarios run at once.
     pub at_once: usize,
+    /// What one page may use, in bytes; one that takes more is ended.
+    pub page_memory: u64,
     /// Show a window.
     pub headed: bool,
+    /// How long is waited before each step, to look on.
+    pub slow: Duration,
     /// How long a step may take when it does not say so itself.
     pub step_timeout: Duration,
     /// The attribute that `test_id` looks at.
@@ -36,8 +53,13 @@ impl Default for BrowserSettings {
         Self {
             command: DriverCommand::default(),
             url: None,
+            remote_browser: "chrome".into(),
+            program: None,
+            fresh_browser: false,
             at_once: 2,
+            page_memory: 700 << 20,
             headed: false,
+            slow: Duration::ZERO,
             step_timeout: Duration::from_secs(10),
             test_id_attribute: "data-testid".into(),
         }
@@ -48,132 +70,156 @@ impl Default for BrowserSettings {
 pub struct Browsers {
     /// As the user set them.
     pub settings: BrowserSettings,
+    /// Log-in states that scenarios share.
+    pub states: SavedStates,
+    /// Whoever looks on while a scenario is written.
+    pub pace: Option<Arc<dyn Pace>>,
     targets: Arc<TargetPolicy>,
-    permits: Semaphore,
-    idle: std::sync::Mutex<Vec<Slot>>,
+    permits: Arc<Semaphore>,
+    kept: Arc<Mutex<Vec<Arc<Instance>>>>,
+    /// One is started at a time: runs that wait for it share it.
+    starting: tokio::sync::Mutex<()>,
     started: AtomicU64,
 }
 
-struct Slot {
-    driver: Driver,
-    runs: u32,
+/// A place in a browser for one run. Give it back with [`Lease::give_back`].
+pub struct Lease {
+    /// The browser.
+    pub instance: Arc<Instance>,
+    kept: Arc<Mutex<Vec<Arc<Instance>>>>,
+    returned: bool,
+    _permit: OwnedSemaphorePermit,
 }
 
-/// A driver for one run. Give it back with [`Browsers::give_back`]; one that is dropped
-/// instead is killed.
-pub struct Lease<'p> {
-    slot: Option<Slot>,
-    pool: &'p Browsers,
-    _permit: tokio::sync::SemaphorePermit<'p>,
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Browsers {
-    /// No driver is started yet.
+    /// No browser is started yet.
     #[must_use]
     pub fn new(settings: BrowserSettings, targets: Arc<TargetPolicy>) -> Self {
         Self {
-            permits: Semaphore::new(settings.at_once.max(1)),
+            permits: Arc::new(Semaphore::new(settings.at_once.max(1))),
             settings,
+            states: SavedStates::default(),
+            pace: None,
             targets,
-            idle: std::sync::Mutex::default(),
+            kept: Arc::default(),
+            starting: tokio::sync::Mutex::default(),
             started: AtomicU64::new(0),
         }
     }
 
-    /// A driver that no other run has.
+    /// A place in a browser.
     ///
     /// # Errors
     /// In words for people: nothing installed, it does not start, no place before `deadline`.
-    pub async fn lease(&self, deadline: Instant) -> Result<Lease<'_>, String> {
-        let permit = timeout_at(deadline, self.permits.acquire())
+    pub async fn lease(&self, deadline: Instant) -> Result<Lease, String> {
+        let permit = timeout_at(deadline, Arc::clone(&self.permits).acquire_owned())
             .await
             .map_err(|_| "no browser was free in time".to_owned())?
             .map_err(|_| "haetae is shutting down".to_owned())?;
-        if self.settings.url.is_some() {
-            return Ok(Lease {
-                slot: None,
-                pool: self,
-                _permit: permit,
-            });
-        }
-        let kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let alive = kept.and_then(|mut slot| slot.driver.is_alive().then_some(slot));
-        let slot = if let Some(slot) = alive {
-            slot
-        } else {
-            let number = self.started.fetch_add(1, Ordering::Relaxed);
-            let driver = Driver::start(&self.settings.command, number).await?;
-            self.targets.deny_own_port(driver.port);
-            Slot { driver, runs: 0 }
+        let instance = match self.place_in_kept() {
+            Some(instance) => instance,
+            None => self.start(deadline).await?,
         };
         Ok(Lease {
-            slot: Some(slot),
-            pool: self,
+            instance,
+            kept: Arc::clone(&self.kept),
+            returned: false,
             _permit: permit,
         })
     }
 
-    /// Ends every driver. Runs that still have one end theirs themselves.
+    async fn start(&self, deadline: Instant) -> Result<Arc<Instance>, String> {
+        let _one = timeout_at(deadline, self.starting.lock())
+            .await
+            .map_err(|_| "no browser was ready in time".to_owned())?;
+        if let Some(instance) = self.place_in_kept() {
+            return Ok(instance);
+        }
+        let number = self.started.fetch_add(1, Ordering::Relaxed);
+        let settings = &self.settings;
+        let instance = match &settings.url {
+            Some(url) => Instance::attach(url, settings, &self.targets, deadline).await?,
+            None => Instance::start(settings, &self.targets, number, deadline).await?,
+        };
+        tracing::debug!(browser = instance.name, "browser started");
+        if settings.fresh_browser || settings.url.is_some() {
+            instance.retire();
+        }
+        let instance = Arc::new(instance);
+        instance.active.fetch_add(1, Ordering::AcqRel);
+        instance.runs.fetch_add(1, Ordering::AcqRel);
+        let mut kept = locked(&self.kept);
+        if self.permits.is_closed() {
+            return Err("haetae is shutting down".into());
+        }
+        kept.push(Arc::clone(&instance));
+        Ok(instance)
+    }
+
+    fn place_in_kept(&self) -> Option<Arc<Instance>> {
+        let kept = locked(&self.kept);
+        let instance = kept.iter().find(|instance| {
+            instance.is_sound()
+                && instance.runs.load(Ordering::Acquire) < RUNS_PER_BROWSER
+                && instance.active.load(Ordering::Acquire) < RUNS_AT_ONCE_PER_BROWSER
+        })?;
+        instance.active.fetch_add(1, Ordering::AcqRel);
+        instance.runs.fetch_add(1, Ordering::AcqRel);
+        Some(Arc::clone(instance))
+    }
+
+    /// Ends every browser; runs that still have one notice.
     pub async fn shut_down(&self) {
         self.permits.close();
-        let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
-        for mut slot in idle {
-            self.targets.release_own_port(slot.driver.port);
-            slot.driver.end().await;
+        let kept = std::mem::take(&mut *locked(&self.kept));
+        for instance in kept {
+            instance.end().await;
         }
-    }
-
-    /// The browser program for a session; none leaves the choice to the driver.
-    #[must_use]
-    pub fn binary(&self) -> Option<PathBuf> {
-        match self.settings.url {
-            Some(_) => None,
-            None => find_browser(self.settings.headed),
-        }
-    }
-
-    pub(super) fn targets(&self) -> &TargetPolicy {
-        &self.targets
     }
 }
 
-impl Lease<'_> {
-    /// The driver's address.
-    #[must_use]
-    pub fn url(&self) -> String {
-        match (&self.slot, &self.pool.settings.url) {
-            (Some(slot), _) => format!("http://127.0.0.1:{}/", slot.driver.port),
-            // The path would be dropped without a slash at the end.
-            (None, Some(url)) => format!("{}/", url.trim_end_matches('/')),
-            (None, None) => String::new(),
+impl Lease {
+    /// Gives the place back. A browser that is not sound is ended at once, and so is one
+    /// that has done its work when its last run leaves.
+    pub async fn give_back(mut self, sound: bool) {
+        self.returned = true;
+        let last = self.instance.active.fetch_sub(1, Ordering::AcqRel) == 1;
+        if !sound {
+            self.instance.retire();
+        }
+        let worn = self.instance.runs.load(Ordering::Acquire) >= RUNS_PER_BROWSER
+            || (last && self.instance.memory().bytes > WORN_OUT);
+        if worn {
+            self.instance.retire();
+        }
+        if !sound || (last && !self.instance.is_sound()) {
+            self.discard().await;
         }
     }
 
-    /// Whether the driver is ours to kill.
-    #[must_use]
-    pub fn is_own(&self) -> bool {
-        self.slot.is_some()
+    async fn discard(&self) {
+        locked(&self.kept).retain(|kept| !Arc::ptr_eq(kept, &self.instance));
+        self.instance.end().await;
     }
+}
 
-    /// Gives the driver back for the next run, or ends it when it may be broken.
-    pub async fn give_back(mut self, sound: bool) {
-        let Some(mut slot) = self.slot.take() else { return };
-        slot.runs += 1;
-        let open = !self.pool.permits.is_closed();
-        if sound && open && slot.runs < RUNS_PER_DRIVER && slot.driver.is_alive() {
-            let mut idle = self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            idle.push(slot);
+/// A run that was dropped in the middle: what it had open in the browser is not known, so
+/// that nobody else gets it.
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if self.returned {
             return;
         }
-        self.pool.targets.release_own_port(slot.driver.port);
-        slot.driver.end().await;
-    }
-}
-
-impl Drop for Lease<'_> {
-    fn drop(&mut self) {
-        if let Some(slot) = self.slot.take() {
-            self.pool.targets.release_own_port(slot.driver.port);
+        self.instance.active.fetch_sub(1, Ordering::AcqRel);
+        self.instance.retire();
+        locked(&self.kept).retain(|kept| !Arc::ptr_eq(kept, &self.instance));
+        let instance = Arc::clone(&self.instance);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { instance.end().await });
         }
     }
 }

@@ -1,11 +1,14 @@
 //! Scenarios as values.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
 
 use super::locator::Target;
+use super::visit::Look;
+use crate::check::http::HttpProbe;
 use crate::check::matcher::Matcher;
 use crate::model::{Broken, Evidence, Level, Quantity, Text, Threshold};
 
@@ -14,12 +17,14 @@ use crate::model::{Broken, Evidence, Level, Quantity, Text, Threshold};
 pub struct Surroundings {
     /// What `open: /login` is relative to.
     pub url: Option<Text>,
-    /// Width and height in CSS pixels.
-    pub viewport: (u32, u32),
-    /// What the browser says it speaks.
-    pub locale: Option<String>,
-    /// The browser's clock.
-    pub timezone: Option<String>,
+    /// What every page is shown with.
+    pub look: Look,
+    /// Sent with every request of the pages.
+    pub headers: Vec<(String, Text)>,
+    /// Never to be seen in pictures and page sources.
+    pub mask: Vec<Target>,
+    /// The named step at whose end the measured page is shown; the first page without it.
+    pub measure_page: Option<String>,
 }
 
 /// A journey through pages.
@@ -74,6 +79,8 @@ pub enum Act {
         text: Text,
         /// Empty the field first.
         clear: bool,
+        /// Press a key for every character.
+        keys: bool,
         /// A key afterwards.
         press: Option<Chord>,
     },
@@ -112,8 +119,93 @@ pub enum Act {
     InFrame(Target, Vec<Step>),
     /// Inside an element.
     InElement(Target, Vec<Step>),
-    /// Only if something is there now.
+    /// Only if something is there.
     IfSeen(Target, Vec<Step>),
+    /// Again and again, so many times at most, until something is there.
+    Repeat {
+        /// So many times at most.
+        up_to: u32,
+        /// Until this is visible.
+        until: Target,
+        /// What is repeated.
+        steps: Vec<Step>,
+    },
+    /// Steps of another file.
+    Flow(String, Vec<Step>),
+    /// Logs in, or takes over what an earlier run has logged in.
+    LogIn(Arc<LogIn>),
+    /// Opens, changes or closes a tab.
+    Tab(Tab),
+    /// Puts files into a field.
+    Upload {
+        /// Which files, from the project folder.
+        files: Vec<Text>,
+        /// Into which field.
+        to: Target,
+    },
+    /// Drags one element onto another.
+    Drag {
+        /// What is dragged.
+        from: Target,
+        /// Where to.
+        to: Target,
+    },
+    /// Answers the dialog that is open, or the next one.
+    Dialog {
+        /// OK, or Cancel.
+        accept: bool,
+        /// What is typed into a prompt.
+        text: Option<Text>,
+    },
+    /// Sets and deletes cookies.
+    Cookies {
+        /// Name and value, for the page that is shown.
+        set: Vec<(String, Text)>,
+        /// Which ones go.
+        delete: Delete,
+    },
+    /// Cuts the pages off from the network, or back on.
+    Offline(bool),
+    /// A request of our own, to prepare or tidy data.
+    Http(Arc<HttpProbe>),
+    /// JavaScript in the page.
+    Script(Text),
+}
+
+/// A tab to look at.
+#[derive(Debug, Clone)]
+pub enum Tab {
+    /// A new one.
+    New,
+    /// By its number, from 1, in the order of opening.
+    Number(usize),
+    /// By a part of its title or address.
+    Called(Text),
+    /// None: closes the one that is looked at.
+    Close,
+}
+
+/// Which cookies are deleted.
+#[derive(Debug, Clone)]
+pub enum Delete {
+    /// None.
+    Nothing,
+    /// Every one.
+    All,
+    /// Those of these names.
+    Named(Vec<String>),
+}
+
+/// A log-in whose state is kept for other runs.
+pub struct LogIn {
+    /// The flow's name: `log-in/qa`.
+    pub name: String,
+    /// What the state is kept under: the same flow with other content is another.
+    pub key: u64,
+    /// For how long it is kept.
+    pub valid_for: Duration,
+    /// How to log in.
+    pub steps: Vec<Step>,
 }
 
 /// Through the browser's history.
@@ -147,6 +239,12 @@ pub struct Chord(pub Vec<char>);
 pub enum Source {
     /// An element's value or text.
     Element(Target),
+    /// An attribute of an element.
+    Attribute(Target, String),
+    /// What a script returns.
+    Script(Text),
+    /// A cookie's value.
+    Cookie(String),
     /// The first group of a pattern over the address.
     Url(Regex),
 }
@@ -160,6 +258,10 @@ pub enum Await {
     Text(Target),
     /// Something is no longer visible.
     Gone(Target),
+    /// A request to an address that fits was answered since the step before began.
+    Request(Matcher),
+    /// No request is on its way, for half a second.
+    Idle,
 }
 
 /// What must hold for the page, or for one element of it.
@@ -181,8 +283,20 @@ pub struct PageExpect {
     pub checked: Option<bool>,
     /// Whether it can be used.
     pub enabled: Option<bool>,
+    /// Attributes of `of`.
+    pub attribute: Vec<(String, Matcher)>,
+    /// Cookies by name.
+    pub cookie: Vec<(String, Matcher)>,
+    /// Local storage by key.
+    pub storage: Vec<(String, Matcher)>,
+    /// The name of a file that the page gave.
+    pub download: Option<Matcher>,
     /// The page wrote no error to its console.
     pub no_console_errors: bool,
+    /// Every request got an answer below 400.
+    pub no_failed_requests: bool,
+    /// The page breaks none of a few rules of WCAG 2.
+    pub accessible: bool,
 }
 
 /// What came of a scenario.
@@ -198,6 +312,9 @@ pub struct Ended {
     pub remarks: Vec<String>,
     /// Our own fault, when it was one: nothing is known of the page.
     pub ours: Option<String>,
+    /// The browser was lost, or its tab crashed: nothing that another run may not find
+    /// otherwise.
+    pub disturbed: bool,
 }
 
 impl Act {
@@ -206,8 +323,38 @@ impl Act {
     pub fn is_group(&self) -> bool {
         matches!(
             self,
-            Self::Group(..) | Self::InFrame(..) | Self::InElement(..) | Self::IfSeen(..)
+            Self::Group(..)
+                | Self::InFrame(..)
+                | Self::InElement(..)
+                | Self::IfSeen(..)
+                | Self::Repeat { .. }
+                | Self::Flow(..)
+                | Self::LogIn(_)
         )
+    }
+
+    /// The steps in it.
+    #[must_use]
+    pub fn inner(&self) -> &[Step] {
+        match self {
+            Self::Group(_, steps)
+            | Self::InFrame(_, steps)
+            | Self::InElement(_, steps)
+            | Self::IfSeen(_, steps)
+            | Self::Flow(_, steps)
+            | Self::Repeat { steps, .. } => steps,
+            Self::LogIn(log_in) => &log_in.steps,
+            _ => &[],
+        }
+    }
+
+    /// The expectations in it.
+    #[must_use]
+    pub fn expects(&self) -> &[(Level, PageExpect)] {
+        match self {
+            Self::Expect(blocks) => blocks,
+            _ => &[],
+        }
     }
 }
 
@@ -215,23 +362,42 @@ impl Scenario {
     /// The names of its groups, whose times are measured.
     #[must_use]
     pub fn group_names(&self) -> Vec<String> {
-        let mut names = Vec::new();
-        collect_groups(&self.steps, &mut names);
-        names
+        self.all_steps()
+            .filter_map(|step| match &step.act {
+                Act::Group(name, _) => Some(name.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Every step at any depth, clean-up last.
+    pub fn all_steps(&self) -> impl Iterator<Item = &Step> {
+        let mut all = Vec::new();
+        collect(&self.steps, &mut all);
+        collect(&self.always, &mut all);
+        all.into_iter()
+    }
+
+    /// Whether a file that a page gives is wanted.
+    #[must_use]
+    pub fn takes_downloads(&self) -> bool {
+        let steps = self.all_steps().flat_map(|step| step.act.expects());
+        steps
+            .chain(&self.expects)
+            .any(|(_, expect)| expect.download.is_some())
+    }
+
+    /// Whether requests are waited for one by one.
+    #[must_use]
+    pub fn follows_requests(&self) -> bool {
+        self.all_steps()
+            .any(|step| matches!(step.act, Act::WaitFor(Await::Idle | Await::Request(_))))
     }
 }
 
-fn collect_groups(steps: &[Step], names: &mut Vec<String>) {
+fn collect<'s>(steps: &'s [Step], all: &mut Vec<&'s Step>) {
     for step in steps {
-        match &step.act {
-            Act::Group(name, inner) => {
-                names.push(name.clone());
-                collect_groups(inner, names);
-            }
-            Act::InFrame(_, inner) | Act::InElement(_, inner) | Act::IfSeen(_, inner) => {
-                collect_groups(inner, names);
-            }
-            _ => {}
-        }
+        all.push(step);
+        collect(step.act.inner(), all);
     }
 }

@@ -1,4 +1,4 @@
-//! Doing the steps: find, wait until it can be acted on, act, look.
+//! Going through the steps: one after the other, told and recorded.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,25 +7,18 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use tokio::time::{Instant, sleep, sleep_until};
-use url::Url;
 
-use super::actions::{hover, press_chord, press_mouse};
-use super::evidence::{keep_console, keep_screenshot};
-use super::find::strings;
 use super::locator::{Kind, Target};
-use super::scenario::{Act, Ended, Press, Scenario, Source, Step};
-use super::session::{Session, Trouble};
+use super::scenario::{Act, Ended, Scenario, Step};
+use super::visit::{Trouble, Visit};
 use crate::check::RunContext;
-use crate::check::http::scope;
-use crate::model::{Broken, Level, Quantity, StepRecord, StepResult, Text, Unfilled};
+use crate::model::{Broken, Level, Quantity, StepRecord, StepResult, Unfilled};
 
 /// Between two looks at a page that is not ready.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// Between two looks at an element that is ready, to see that it stands still.
-pub(super) const STANDS_STILL: Duration = Duration::from_millis(17);
 
 /// Why a step did not do what it says.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Failure {
     /// The page is not as the step wants it: in one line, with more below.
     Page {
@@ -36,7 +29,11 @@ pub enum Failure {
     },
     /// The page does not let the browser answer.
     Hung(String),
+    /// The page took its tab with it.
+    Crashed(String),
     /// The browser is gone: nothing is known of the page.
+    Lost(String),
+    /// The settings or the scenario are in the way: nothing is known of the page.
     Ours(String),
 }
 
@@ -44,8 +41,13 @@ impl Failure {
     /// In one line.
     #[must_use]
     pub fn why(&self) -> &str {
-        let (Self::Page { why, .. } | Self::Hung(why) | Self::Ours(why)) = self;
-        why
+        match self {
+            Self::Page { why, .. }
+            | Self::Hung(why)
+            | Self::Crashed(why)
+            | Self::Lost(why)
+            | Self::Ours(why) => why,
+        }
     }
 
     pub(super) fn page(why: impl Into<String>) -> Self {
@@ -60,7 +62,8 @@ impl From<Trouble> for Failure {
     fn from(trouble: Trouble) -> Self {
         match trouble {
             Trouble::Hung(why) => Self::Hung(why),
-            Trouble::Lost(why) => Self::Ours(why),
+            Trouble::Crashed(why) => Self::Crashed(why),
+            Trouble::Lost(why) => Self::Lost(why),
             Trouble::Refused(why) => Self::page(why),
             Trouble::StillLoading => Self::page("the page did not finish loading in time"),
         }
@@ -75,8 +78,8 @@ impl From<Unfilled> for Failure {
 
 /// One walk through a scenario.
 pub struct Walk<'r> {
-    /// The browser.
-    pub session: &'r Session,
+    /// The run's part of the browser.
+    pub visit: Visit,
     /// The run.
     pub run: &'r RunContext,
     /// The scenario.
@@ -87,59 +90,110 @@ pub struct Walk<'r> {
     pub ended: Ended,
     /// Where pictures go.
     pub folder: PathBuf,
+    /// Log-ins that were taken over from an earlier run.
+    pub taken_over: Vec<u64>,
     pub(super) captured: BTreeMap<String, String>,
-    pub(super) container: Option<Json>,
-    pub(super) secret_fields: Vec<Json>,
-    pub(super) first_page: Option<f64>,
-    pub(super) console_errors: usize,
+    /// The elements around, the outermost first, each as locators.
+    pub(super) inside: Vec<Json>,
+    /// Secrets that were typed: never to be seen in evidence.
+    pub(super) secrets: Vec<String>,
+    /// The element that the step is about, where one was found.
+    pub(super) marked: Option<Json>,
+    pub(super) measured: Measured,
+    /// Answers up to here came before the step that is being done.
+    pub(super) answered_before: usize,
 }
 
-type Steps<'w> = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'w>>;
+/// Which page is measured.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Measured {
+    /// Not before this named step has ended.
+    pub after: Option<String>,
+    /// The page, by the time at which it began.
+    pub origin: Option<f64>,
+    /// How many pages there were when it was shown.
+    pub pages: usize,
+    /// It has been left: nothing more to be had.
+    pub over: bool,
+}
+
+pub(super) type Steps<'w> = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'w>>;
 
 impl<'r> Walk<'r> {
     /// A walk that has not begun.
     #[must_use]
     pub fn new(
-        session: &'r Session,
+        visit: Visit,
         run: &'r RunContext,
         scenario: &'r Scenario,
         deadline: Instant,
         folder: PathBuf,
     ) -> Self {
+        let measured = Measured {
+            after: scenario.surroundings.measure_page.clone(),
+            ..Measured::default()
+        };
         Self {
-            session,
+            visit,
             run,
             scenario,
             deadline,
             ended: Ended::default(),
             folder,
+            taken_over: Vec::new(),
             captured: BTreeMap::new(),
-            container: None,
-            secret_fields: Vec::new(),
-            first_page: None,
-            console_errors: 0,
+            inside: Vec::new(),
+            secrets: Vec::new(),
+            marked: None,
+            measured,
+            answered_before: 0,
         }
     }
 
     /// Does steps one after the other; stops at the first that fails and matters.
     pub fn walk<'w>(&'w mut self, steps: &'w [Step]) -> Steps<'w> {
         Box::pin(async move {
-            for step in steps {
+            for (at, step) in steps.iter().enumerate() {
+                // A dialog that the next step answers is not dismissed before it can.
+                let next = steps.get(at + 1).map(|step| &step.act);
+                self.visit.seen().hold_dialog = matches!(next, Some(Act::Dialog { .. }));
+                if !self.pace(step).await {
+                    return Err(Failure::Ours("stopped by hand".into()));
+                }
                 let (began, told) = (Instant::now(), self.ended.broken.len());
+                let pictures = self.ended.evidence.files.len();
+                self.marked = None;
+                let answered = self.visit.seen().requests;
                 let result = self.step(step).await;
-                self.note_first_page().await;
-                self.settle(step, began, told, result)?;
+                if !step.act.is_group() {
+                    self.answered_before = answered;
+                }
+                self.note_measured_page(step).await;
+                self.settle(step, began, told, pictures, result).await?;
             }
             Ok(())
         })
     }
 
+    /// Waits as whoever looks on wants it; false when they have had enough.
+    async fn pace(&self, step: &Step) -> bool {
+        let browsers = &self.run.services.browsers;
+        if !browsers.settings.slow.is_zero() && !step.act.is_group() {
+            sleep_until(self.deadline.min(Instant::now() + browsers.settings.slow)).await;
+        }
+        match &browsers.pace {
+            Some(pace) => pace.before(step).await,
+            None => true,
+        }
+    }
+
     /// Records how a step ended; an error when the scenario cannot go on.
-    fn settle(
+    async fn settle(
         &mut self,
         step: &Step,
         began: Instant,
         told: usize,
+        pictures: usize,
         result: Result<(), Failure>,
     ) -> Result<(), Failure> {
         let Err(failure) = result else {
@@ -149,6 +203,10 @@ impl<'r> Walk<'r> {
         let is_about_the_page = matches!(failure, Failure::Page { .. });
         if is_about_the_page && step.optional {
             self.ended.broken.truncate(told);
+            for file in self.ended.evidence.files.drain(pictures..) {
+                // A picture of what does not matter; one that stays does no harm.
+                let _ = tokio::fs::remove_file(&file.path).await;
+            }
             self.record(step, began, StepResult::Skipped(failure.why().to_owned()));
             return Ok(());
         }
@@ -156,6 +214,12 @@ impl<'r> Walk<'r> {
         if !(step.act.is_group() && self.is_told(&failure)) {
             self.record(step, began, StepResult::Failed(failure.why().to_owned()));
             self.tell(step, &failure);
+            if is_about_the_page {
+                self.keep_evidence("failed").await;
+            }
+            if let Some(pace) = &self.run.services.browsers.pace {
+                pace.failed(step, &failure, &self.visit).await;
+            }
         }
         if is_about_the_page && step.level == Level::Warning {
             for broken in &mut self.ended.broken[told..] {
@@ -167,11 +231,12 @@ impl<'r> Walk<'r> {
     }
 
     fn record(&mut self, step: &Step, began: Instant, result: StepResult) {
+        let ms = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         self.ended.evidence.steps.push(StepRecord {
             step: step.written.clone(),
             place: step.place.clone(),
-            at_ms: 0,
-            took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            at_ms: ms(began.saturating_duration_since(self.visit.began())),
+            took_ms: ms(began.elapsed()),
             result,
         });
     }
@@ -180,8 +245,8 @@ impl<'r> Walk<'r> {
     fn tell(&mut self, step: &Step, failure: &Failure) {
         let detail: &[String] = match failure {
             Failure::Page { detail, .. } => detail,
-            Failure::Hung(_) => &[],
-            Failure::Ours(_) => return,
+            Failure::Hung(_) | Failure::Crashed(_) => &[],
+            Failure::Lost(_) | Failure::Ours(_) => return,
         };
         let number = self.ended.evidence.steps.len();
         let place = format!("at {}", step.place);
@@ -197,10 +262,15 @@ impl<'r> Walk<'r> {
     }
 
     fn is_told(&self, failure: &Failure) -> bool {
-        matches!(
-            self.ended.evidence.steps.last().map(|step| &step.result),
-            Some(StepResult::Failed(told)) if told == failure.why()
-        )
+        let last_failed = self
+            .ended
+            .evidence
+            .steps
+            .iter()
+            .rev()
+            .find(|step| matches!(step.result, StepResult::Failed(_)))
+            .map(|step| &step.result);
+        matches!(last_failed, Some(StepResult::Failed(told)) if told == failure.why())
     }
 
     async fn step(&mut self, step: &Step) -> Result<(), Failure> {
@@ -212,50 +282,42 @@ impl<'r> Walk<'r> {
             return Err(Failure::page("the scenario's time was used up before this step"));
         }
         let Some(frame) = &step.frame else {
-            return self.act(&step.act, limit).await;
+            return self.act(step, limit).await;
         };
-        let element = self.locate(frame, Kind::Any, false, limit).await?;
-        self.session.enter_frame(limit, &element).await?;
-        let result = self.act(&step.act, limit).await;
-        self.leave_frame(result, limit).await
+        self.enter(frame, limit).await?;
+        let result = self.act(step, limit).await;
+        self.visit.leave_frame();
+        result
     }
 
-    async fn leave_frame(&self, result: Result<(), Failure>, limit: Instant) -> Result<(), Failure> {
-        match (&result, self.session.leave_frame(limit).await) {
-            (Ok(()), Err(trouble)) => Err(trouble.into()),
-            _ => result,
-        }
-    }
-
-    async fn act(&mut self, act: &Act, limit: Instant) -> Result<(), Failure> {
-        match act {
+    async fn act(&mut self, step: &Step, limit: Instant) -> Result<(), Failure> {
+        match &step.act {
             Act::Open(address) => self.open(address, limit).await,
-            Act::Travel(way) => Ok(self.session.travel(limit, *way).await?),
+            Act::Travel(way) => Ok(self.visit.travel(limit, *way).await?),
+            Act::Tab(tab) => self.tab(tab, limit).await,
             Act::Click(target, press) => self.click(target, *press, limit).await,
-            Act::Hover(target) => {
-                let element = self.locate(target, Kind::Any, true, limit).await?;
-                Ok(self.session.perform(limit, hover(&element)).await?)
-            }
+            Act::Hover(target) => self.hover(target, limit).await,
             Act::Type {
                 into,
                 text,
                 clear,
+                keys,
                 press,
             } => {
-                self.type_text(into, text, *clear, limit).await?;
+                self.type_text(into, text, (*clear, *keys), limit).await?;
                 match press {
-                    Some(chord) => Ok(self.session.perform(limit, press_chord(chord)).await?),
+                    Some(chord) => self.press(chord, limit).await,
                     None => Ok(()),
                 }
             }
-            Act::Clear(target) => {
-                let element = self.locate(target, Kind::Field, true, limit).await?;
-                Ok(self.session.clear(limit, &element).await?)
-            }
+            Act::Clear(target) => self.clear(target, limit).await,
             Act::Choose { option, from } => self.choose(option, from.as_ref(), limit).await,
             Act::Check(target, wanted) => self.tick(target, *wanted, limit).await,
-            Act::Press(chord) => Ok(self.session.perform(limit, press_chord(chord)).await?),
+            Act::Press(chord) => self.press(chord, limit).await,
+            Act::Upload { files, to } => self.upload(files, to, limit).await,
+            Act::Drag { from, to } => self.drag(from, to, limit).await,
             Act::ScrollTo(target) => self.locate(target, Kind::Any, true, limit).await.map(drop),
+            Act::Dialog { accept, text } => self.dialog(*accept, text.as_ref(), limit).await,
             Act::See(target) => self.see(target, limit).await,
             Act::NotSee(target) => self.not_see(target, limit).await,
             Act::Expect(blocks) => self.expect(blocks, limit).await,
@@ -265,250 +327,52 @@ impl<'r> Walk<'r> {
                 Ok(())
             }
             Act::Remember(sources) => self.remember(sources, limit).await,
-            Act::Screenshot(name) => self.screenshot(name, limit).await,
+            Act::Screenshot(name) => self.screenshot(name).await,
+            Act::Cookies { set, delete } => self.cookies(set, delete, limit).await,
+            Act::Offline(offline) => Ok(self.visit.set_offline(limit, *offline).await?),
+            Act::Http(probe) => self.http(probe, limit).await,
+            Act::Script(code) => self.script(code, limit).await,
             Act::Group(name, steps) => self.group(name, steps).await,
-            Act::InFrame(frame, steps) => {
-                let element = self.locate(frame, Kind::Any, false, limit).await?;
-                self.session.enter_frame(limit, &element).await?;
-                let result = self.walk(steps).await;
-                self.leave_frame(result, self.deadline).await
-            }
-            Act::InElement(target, steps) => {
-                let scope = scope(self.run, &self.captured);
-                let query = target.query(&scope, self.test_id(), self.container.as_ref())?;
-                let outer = self.container.replace(query[0].clone());
-                let result = self.walk(steps).await;
-                self.container = outer;
-                result
-            }
-            Act::IfSeen(target, steps) => match self.count(target, Instant::now()).await? {
-                0 => Ok(()),
-                _ => self.walk(steps).await,
-            },
+            Act::Flow(_, steps) => self.walk(steps).await,
+            Act::LogIn(log_in) => self.log_in(log_in, limit).await,
+            Act::InFrame(frame, steps) => self.in_frame(frame, steps, limit).await,
+            Act::InElement(target, steps) => self.in_element(target, steps).await,
+            Act::IfSeen(target, steps) => self.if_seen(target, steps, step.within, limit).await,
+            Act::Repeat { up_to, until, steps } => self.repeat(*up_to, until, steps).await,
         }
     }
 
-    async fn group(&mut self, name: &str, steps: &[Step]) -> Result<(), Failure> {
-        let began = Instant::now();
-        let result = self.walk(steps).await;
-        let took = Quantity::time(began.elapsed());
-        if result.is_ok() {
-            self.ended.measurements.insert(format!("step.{name}"), took);
-        }
-        result
-    }
-
-    async fn open(&mut self, address: &Text, limit: Instant) -> Result<(), Failure> {
-        let url = self.address(address)?;
-        refuse_scheme(&url)?;
-        crate::check::http::refuse_denied_literal(&url, &self.run.services)
-            .map_err(|fault| Failure::Ours(fault.what))?;
-        self.session.go_to(limit, url.as_str()).await?;
-        let page = self.look(json!({ "operation": "page" }), limit).await?;
-        let landed = page.get("url").and_then(Json::as_str).unwrap_or_default();
-        if landed.starts_with("chrome-error:") {
-            return Err(Failure::page(format!("{url} could not be loaded")));
-        }
-        if let Ok(landed) = Url::parse(landed) {
-            refuse_scheme(&landed)?;
-        }
-        Ok(())
-    }
-
-    fn address(&self, address: &Text) -> Result<Url, Failure> {
-        let scope = scope(self.run, &self.captured);
-        let text = address.fill(&scope)?;
-        let base = match &self.scenario.surroundings.url {
-            Some(base) => Some(Url::parse(&base.fill(&scope)?)),
-            None => None,
-        };
-        let joined = match base {
-            Some(Ok(base)) => base.join(&text),
-            Some(Err(error)) => Err(error),
-            None => Url::parse(&text),
-        };
-        joined.map_err(|_| {
-            Failure::page(format!(
-                "`{address}` does not make an address; is `browser: {{ url: … }}` set?"
-            ))
-        })
-    }
-
-    async fn click(&mut self, target: &Target, press: Press, limit: Instant) -> Result<(), Failure> {
-        loop {
-            let element = self.locate(target, Kind::Any, true, limit).await?;
-            let clicked = match press {
-                Press::Once => self.session.click(limit, &element).await,
-                Press::Twice | Press::Right => {
-                    self.session.perform(limit, press_mouse(&element, press)).await
-                }
-            };
-            // It may have been covered or replaced between the look and the click.
-            match clicked {
-                Err(Trouble::Refused(_)) if Instant::now() < limit => sleep(LOOK_AGAIN).await,
-                other => return Ok(other?),
+    /// Page timings of the measured page, as long as it is the one that is shown.
+    async fn note_measured_page(&mut self, step: &Step) {
+        if let Some(after) = &self.measured.after {
+            match &step.act {
+                Act::Group(name, _) if name == after => self.measured.after = None,
+                _ => return,
             }
         }
-    }
-
-    async fn type_text(
-        &mut self,
-        into: &Target,
-        text: &Text,
-        clear: bool,
-        limit: Instant,
-    ) -> Result<(), Failure> {
-        let filled = text.fill(&scope(self.run, &self.captured))?;
-        loop {
-            let (element, reference) = self.locate_with_reference(into, Kind::Field, true, limit).await?;
-            let typed = async {
-                if clear {
-                    self.session.clear(limit, &element).await?;
-                }
-                self.session.send_keys(limit, &element, &filled).await
-            };
-            match typed.await {
-                Err(Trouble::Refused(_)) if Instant::now() < limit => sleep(LOOK_AGAIN).await,
-                Err(trouble) => return Err(trouble.into()),
-                Ok(()) => {
-                    if text.holds_secret() {
-                        self.secret_fields.push(reference);
-                    }
-                    return Ok(());
-                }
-            }
+        let pages = self.visit.seen().pages.len();
+        if pages == 0 || self.measured.over {
+            return;
         }
-    }
-
-    async fn choose(&mut self, option: &Text, from: Option<&Target>, limit: Instant) -> Result<(), Failure> {
-        let wanted = option.fill(&scope(self.run, &self.captured))?;
-        loop {
-            let list = match from {
-                Some(from) => Some(
-                    self.locate_with_reference(from, Kind::Field, true, limit)
-                        .await?
-                        .1,
-                ),
-                None => None,
-            };
-            let query = json!({ "operation": "options", "option": wanted, "element": list });
-            let answer = self.look(query, limit).await?;
-            match answer.get("status").and_then(Json::as_str) {
-                Some("ready") => return Ok(()),
-                _ if Instant::now() < limit => sleep(LOOK_AGAIN).await,
-                status => {
-                    let offered = strings(answer.get("offers")).join(", ");
-                    let why = match status {
-                        Some("many") => format!("several options fit \"{option}\""),
-                        Some("disabled") => format!("the option \"{option}\" is disabled"),
-                        _ => format!("there is no option \"{option}\""),
-                    };
-                    return Err(Failure::Page {
-                        why,
-                        detail: vec![format!("options: {offered}")],
-                    });
-                }
-            }
+        if self.measured.origin.is_some() && pages != self.measured.pages {
+            self.measured.over = true;
+            return;
         }
-    }
-
-    async fn tick(&mut self, target: &Target, wanted: bool, limit: Instant) -> Result<(), Failure> {
-        loop {
-            let (element, reference) = self
-                .locate_with_reference(target, Kind::Field, true, limit)
-                .await?;
-            let read = self
-                .look(json!({ "operation": "read", "element": reference }), limit)
-                .await?;
-            if read.get("checked").and_then(Json::as_bool) == Some(wanted) {
-                return Ok(());
-            }
-            if Instant::now() >= limit {
-                return Err(Failure::page("the box does not change when it is clicked"));
-            }
-            match self.session.click(limit, &element).await {
-                Ok(()) | Err(Trouble::Refused(_)) => sleep(STANDS_STILL).await,
-                Err(trouble) => return Err(trouble.into()),
-            }
-        }
-    }
-
-    async fn remember(&mut self, sources: &[(String, Source)], limit: Instant) -> Result<(), Failure> {
-        for (name, source) in sources {
-            let value = match source {
-                Source::Element(target) => {
-                    let (_, reference) = self
-                        .locate_with_reference(target, Kind::Any, false, limit)
-                        .await?;
-                    let read = self
-                        .look(json!({ "operation": "read", "element": reference }), limit)
-                        .await?;
-                    let text = |key: &str| read.get(key).and_then(Json::as_str).map(str::to_owned);
-                    text("value")
-                        .filter(|value| !value.is_empty())
-                        .or_else(|| text("text"))
-                        .unwrap_or_default()
-                }
-                Source::Url(pattern) => {
-                    let page = self.look(json!({ "operation": "page" }), limit).await?;
-                    let url = page.get("url").and_then(Json::as_str).unwrap_or_default();
-                    let found = pattern.captures(url);
-                    let group = found
-                        .as_ref()
-                        .and_then(|found| found.get(1).or_else(|| found.get(0)));
-                    match group {
-                        Some(group) => group.as_str().to_owned(),
-                        None => {
-                            return Err(Failure::page(format!(
-                                "the address {url} does not match {pattern}"
-                            )));
-                        }
-                    }
-                }
-            };
-            self.captured.insert(name.clone(), value);
-        }
-        Ok(())
-    }
-
-    async fn screenshot(&mut self, name: &Text, limit: Instant) -> Result<(), Failure> {
-        let name = name.fill(&scope(self.run, &self.captured))?;
-        self.mask_secrets(limit).await;
-        keep_screenshot(self.session, limit, &self.folder, &name, &mut self.ended.evidence).await;
-        Ok(())
-    }
-
-    /// Hides what was typed from secrets, before a picture is taken.
-    pub async fn mask_secrets(&mut self, limit: Instant) {
-        for field in std::mem::take(&mut self.secret_fields) {
-            // A field that is gone shows nothing any more.
-            let _ = self
-                .session
-                .page(limit, json!({ "operation": "mask", "element": field }))
-                .await;
-        }
-    }
-
-    /// Takes over the rest of the console, as a measurement too.
-    pub async fn finish_console(&mut self, limit: Instant) {
-        self.console_errors += keep_console(self.session, limit, &mut self.ended.evidence).await;
-        let count = Quantity::count(self.console_errors as f64);
-        self.ended.measurements.insert("console_errors".into(), count);
-    }
-
-    /// Page timings of the first page, as long as it is the one that is shown.
-    async fn note_first_page(&mut self) {
         let limit = Instant::now() + Duration::from_secs(1);
-        let Ok(facts) = self.session.page(limit, json!({ "operation": "facts" })).await else {
+        let tab = self.visit.tab().to_owned();
+        let query = json!({ "operation": "facts" });
+        let Ok(facts) = self.visit.ask_in(&tab, limit, &query).await else {
             return;
         };
         let number = |key: &str| facts.get(key).and_then(Json::as_f64);
         let (Some(origin), Some(_)) = (number("origin"), number("time_to_first_byte")) else {
             return;
         };
-        if *self.first_page.get_or_insert(origin) != origin {
+        if *self.measured.origin.get_or_insert(origin) != origin {
+            self.measured.over = true;
             return;
         }
+        self.measured.pages = pages;
         for (name, unit) in crate::check::browser::PAGE_TIMINGS {
             if let Some(value) = number(name) {
                 self.ended
@@ -517,11 +381,63 @@ impl<'r> Walk<'r> {
             }
         }
     }
-}
 
-fn refuse_scheme(url: &Url) -> Result<(), Failure> {
-    if matches!(url.scheme(), "http" | "https" | "about") {
-        return Ok(());
+    /// Takes over what the pages did, as evidence and as measurements.
+    pub fn take_over_events(&mut self) {
+        let seen = self.visit.seen();
+        let mut count = |name: &str, count: usize| {
+            self.ended
+                .measurements
+                .insert(name.to_owned(), Quantity::count(count as f64));
+        };
+        count("console_errors", seen.console_errors);
+        count("failed_requests", seen.failed_requests);
+        let evidence = &mut self.ended.evidence;
+        evidence.console.clone_from(&seen.console);
+        evidence.failed_requests.clone_from(&seen.failed);
+        evidence.pages.clone_from(&seen.pages);
+        for surprise in &seen.surprises {
+            self.ended.remarks.push(format!(
+                "an unexpected dialog was dismissed: {surprise}; answer it with a `dialog:` step"
+            ));
+        }
+        if !seen.planned.is_empty() {
+            let remark = "a `dialog:` step waited for a dialog that never came";
+            self.ended.remarks.push(remark.into());
+        }
     }
-    Err(Failure::page(format!("`{}:` pages are not opened", url.scheme())))
+
+    pub(super) fn test_id(&self) -> &str {
+        &self.run.services.browsers.settings.test_id_attribute
+    }
+
+    /// Asks the page; a page in the middle of loading is asked again.
+    pub(super) async fn look(&self, query: Json, limit: Instant) -> Result<Json, Failure> {
+        loop {
+            match self.visit.ask(limit, &query).await {
+                Ok(answer) => return Ok(answer),
+                Err(Trouble::Refused(why)) if why.contains("is not a valid selector") => {
+                    return Err(Failure::page("the CSS selector is not valid"));
+                }
+                Err(Trouble::Refused(why)) if why.contains("not a valid XPath") => {
+                    return Err(Failure::page("the XPath is not valid"));
+                }
+                Err(Trouble::Refused(_) | Trouble::StillLoading) if Instant::now() < limit => {
+                    sleep(LOOK_AGAIN).await;
+                }
+                Err(trouble) => return Err(trouble.into()),
+            }
+        }
+    }
+
+    pub(super) async fn enter(&mut self, frame: &Target, limit: Instant) -> Result<(), Failure> {
+        loop {
+            let element = self.locate(frame, Kind::Any, false, limit).await?.element;
+            match self.visit.enter_frame(limit, &element).await {
+                // It was replaced between the look and now.
+                Err(Trouble::Refused(_)) if Instant::now() < limit => sleep(LOOK_AGAIN).await,
+                other => return Ok(other?),
+            }
+        }
+    }
 }

@@ -19,6 +19,7 @@ pub const PAGE_TIMINGS: &[(&str, Unit)] = &[
     ("first_contentful_paint", Unit::Ms),
     ("largest_contentful_paint", Unit::Ms),
     ("cumulative_layout_shift", Unit::Count),
+    ("interaction_to_next_paint", Unit::Ms),
     ("page_weight", Unit::Bytes),
     ("requests", Unit::Count),
 ];
@@ -38,8 +39,10 @@ pub static KIND: Kind = Kind {
         ("first_contentful_paint", Unit::Ms),
         ("largest_contentful_paint", Unit::Ms),
         ("cumulative_layout_shift", Unit::Count),
+        ("interaction_to_next_paint", Unit::Ms),
         ("page_weight", Unit::Bytes),
         ("requests", Unit::Count),
+        ("failed_requests", Unit::Count),
         ("console_errors", Unit::Count),
     ],
     read,

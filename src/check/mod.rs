@@ -13,6 +13,7 @@ pub mod retry;
 pub mod services;
 pub mod tcp;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -111,6 +112,8 @@ pub struct RunContext {
     pub started: Timestamp,
     /// When it must be over.
     pub deadline: Instant,
+    /// Values that earlier steps of a scenario remembered.
+    pub captured: BTreeMap<String, String>,
     /// What all checks share.
     pub services: Arc<Services>,
 }

@@ -8,7 +8,8 @@ use super::net::targets::TargetPolicy;
 use super::net::tls::TlsRoots;
 use super::retry::RetryBudget;
 use crate::browser::Browsers;
-use crate::model::SharedRedactor;
+use crate::clock::wall_now;
+use crate::model::{Secret, SharedRedactor};
 
 /// What all checks of a process share.
 pub struct Services {
@@ -24,8 +25,19 @@ pub struct Services {
     pub browsers: Browsers,
     /// The mask over everything that is kept.
     pub redactor: SharedRedactor,
+    /// The project's folder, for files that scenarios upload.
+    pub project_dir: PathBuf,
     /// Where screenshots and page sources go.
     pub evidence_dir: PathBuf,
+}
+
+/// The code that an authenticator shows now; its secret was looked at when it was read.
+#[must_use]
+pub fn one_time_code(secret: &Secret) -> String {
+    let now_s = u64::try_from(wall_now().as_unix_us() / 1_000_000).unwrap_or(0);
+    crate::model::one_time_code(secret.reveal(), now_s)
+        .map(|code| code.code)
+        .unwrap_or_default()
 }
 
 /// `length` random characters of a–z and 0–9.

@@ -91,7 +91,8 @@ fn collect(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) {
             continue;
         }
         if path.is_dir() {
-            if depth < DEEPEST {
+            // Flows are read where a scenario calls them.
+            if depth < DEEPEST && entry.file_name() != "flows" {
                 collect(&path, depth + 1, paths);
             }
         } else if path

@@ -39,6 +39,8 @@ pub struct Reader<'l> {
     pub scope: Scope,
     /// Names that earlier steps of the scenario remember.
     pub captures: BTreeSet<String>,
+    /// The flows that are being read, the outermost first, so that none calls itself.
+    pub flows: Vec<String>,
     /// The check that is being read, so that its problems can be told apart.
     pub check: Option<CheckId>,
     /// Whether a literal password or webhook is an error.
@@ -56,6 +58,7 @@ impl<'l> Reader<'l> {
             problems: Vec::new(),
             scope: Scope::default(),
             captures: BTreeSet::new(),
+            flows: Vec::new(),
             check: None,
             deny_literal_secrets: true,
             secrets: Vec::new(),

@@ -4,18 +4,24 @@ use std::collections::BTreeMap;
 
 use super::spec::nearest;
 use super::{Node, Place, Problem, Reader, Severity};
-use crate::model::{Part, Secret, Text, parse_duration};
+use crate::model::{Part, Secret, Text, one_time_code, parse_duration};
 
 /// The variables a text may use, nearest first: the check's, the file's, the settings'.
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
     vars: BTreeMap<String, Text>,
+    params: BTreeMap<String, Text>,
 }
 
 impl Scope {
     /// Adds or replaces a variable.
     pub fn set(&mut self, name: impl Into<String>, value: Text) {
         self.vars.insert(name.into(), value);
+    }
+
+    /// The parameters of the flow that is read, in place of those of the one around it.
+    pub fn swap_params(&mut self, params: BTreeMap<String, Text>) -> BTreeMap<String, Text> {
+        std::mem::replace(&mut self.params, params)
     }
 
     fn get(&self, name: &str) -> Option<&Text> {
@@ -92,12 +98,11 @@ impl Reader<'_> {
         if kind == "random" {
             return self.random(name, place).map(|part| vec![part]);
         }
+        if let Some(name) = inside.strip_prefix("params.") {
+            return self.parameter(name, place);
+        }
         if kind == "totp" {
-            self.report(Problem::error(
-                place,
-                "`${totp:…}` is not available in this version of haetae",
-            ));
-            return None;
+            return self.one_time_code(name, place).map(|part| vec![part]);
         }
         if self.captures.contains(inside) {
             return Some(vec![Part::Captured(inside.to_owned())]);
@@ -114,7 +119,7 @@ impl Reader<'_> {
             return None;
         }
         let hint = nearest(inside, self.captures.iter().map(String::as_str)).map_or_else(
-            || "use ${env:NAME}, ${file:PATH}, ${vars.name}, ${run.id}, ${now}, ${random:8}, or a name that an earlier step remembers".to_owned(),
+            || "use ${env:NAME}, ${file:PATH}, ${vars.name}, ${params.name} in a flow, ${run.id}, ${now}, ${random:8}, ${totp:env:NAME}, or a name that an earlier step remembers".to_owned(),
             |near| format!("did you mean `${{{near}}}`?"),
         );
         self.report(
@@ -183,6 +188,46 @@ impl Reader<'_> {
                 .severity(Severity::Missing),
         );
         None
+    }
+
+    fn parameter(&mut self, name: &str, place: &Place) -> Option<Vec<Part>> {
+        if let Some(text) = self.scope.params.get(name) {
+            return Some(text.parts().to_vec());
+        }
+        let near = nearest(name, self.scope.params.keys().map(String::as_str)).map_or_else(
+            || "name it under `params:` of the flow's file".to_owned(),
+            |near| format!("did you mean `${{params.{near}}}`?"),
+        );
+        self.report(Problem::error(place, format!("this flow has no parameter `{name}`")).hint(near));
+        None
+    }
+
+    /// `${totp:env:NAME}`, `${totp:file:PATH}`
+    fn one_time_code(&mut self, from: &str, place: &Place) -> Option<Part> {
+        let (kind, name) = from.split_once(':').unwrap_or((from, ""));
+        if !matches!(kind, "env" | "file") {
+            self.report(
+                Problem::error(
+                    place,
+                    "`${totp:…}` needs to say where the authenticator's secret is",
+                )
+                .hint("write `${totp:env:NAME}` or `${totp:file:PATH}`"),
+            );
+            return None;
+        }
+        let Part::Secret(secret) = self.secret(kind, name, place)? else {
+            return None;
+        };
+        if self.asks_secrets()
+            && let Err(why) = one_time_code(secret.reveal(), 0)
+        {
+            self.report(
+                Problem::error(place, format!("`{name}` is no authenticator's secret: {why}"))
+                    .hint("take the text that the service shows beside the QR code"),
+            );
+            return None;
+        }
+        Some(Part::OneTimeCode(secret))
     }
 
     fn moment(&mut self, inside: &str, place: &Place) -> Option<Part> {

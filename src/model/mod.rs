@@ -16,6 +16,7 @@ mod quiet;
 mod redact;
 mod text;
 mod time;
+mod totp;
 mod verdict;
 
 pub use calendar::{Calendar, CalendarError};
@@ -41,4 +42,5 @@ pub(crate) use redact::SHORT;
 pub use redact::{MASK, Redactor, Secret, SharedRedactor};
 pub use text::{Part, RunScope, Text, Unfilled};
 pub use time::{DurationError, Timestamp, format_duration, parse_duration};
+pub use totp::{OneTimeCode, one_time_code};
 pub use verdict::{Reason, Verdict};

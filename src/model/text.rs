@@ -28,6 +28,8 @@ pub enum Part {
     Random(usize),
     /// A value captured earlier in the same scenario.
     Captured(String),
+    /// `${totp:env:NAME}`: the one-time code of this moment.
+    OneTimeCode(Secret),
 }
 
 /// A text whose values from `vars`, the environment and files are filled in, and whose
@@ -48,6 +50,8 @@ pub struct RunScope<'a> {
     pub captured: &'a BTreeMap<String, String>,
     /// Turns a length into that many random characters.
     pub random: fn(usize) -> String,
+    /// Turns an authenticator's secret into the code of this moment.
+    pub one_time_code: fn(&Secret) -> String,
 }
 
 /// A value that no earlier step captured.
@@ -87,7 +91,15 @@ impl Text {
     /// Whether a secret stands in it.
     #[must_use]
     pub fn holds_secret(&self) -> bool {
-        self.parts.iter().any(|part| matches!(part, Part::Secret(_)))
+        self.parts
+            .iter()
+            .any(|part| matches!(part, Part::Secret(_) | Part::OneTimeCode(_)))
+    }
+
+    /// Whether a one-time code stands in it, which holds for seconds only.
+    #[must_use]
+    pub fn holds_one_time_code(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::OneTimeCode(_)))
     }
 
     /// The text when nothing of it depends on the run.
@@ -116,6 +128,7 @@ impl Text {
                 Part::RunId => Ok(scope.run_id.to_owned()),
                 Part::Now { offset_ms, format } => Ok(write_moment(scope.now, *offset_ms, format.as_deref())),
                 Part::Random(length) => Ok((scope.random)(*length)),
+                Part::OneTimeCode(secret) => Ok((scope.one_time_code)(secret)),
                 Part::Captured(name) => scope
                     .captured
                     .get(name)

@@ -1,6 +1,8 @@
 //! Reports of runs. Pure: values in, text out.
 
+mod embed;
 mod explain;
+pub mod html;
 pub mod junit;
 
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Running what is due: one loop that plans, hands out permits, and takes results back.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -300,6 +300,7 @@ pub async fn run_once(job: Job, services: Arc<Services>) -> Finished {
         id: RunId::new(),
         started,
         deadline: began + check.timeout,
+        captured: BTreeMap::new(),
         services: Arc::clone(&services),
     };
     let id = run.id.clone();

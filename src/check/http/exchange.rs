@@ -1,6 +1,5 @@
 //! One attempt: build the request, send it, read the answer within its bounds.
 
-use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
@@ -148,9 +147,8 @@ impl HttpProbe {
             builder = builder.pool_max_idle_per_host(0);
         }
         if let Some(proxy) = &self.proxy {
-            let captured = BTreeMap::new();
             let proxy = proxy
-                .fill(&scope(run, &captured))
+                .fill(&scope(run, &run.captured))
                 .map_err(|unfilled| Fault::ours(unfilled.to_string()))?;
             builder = builder.proxy(Proxy::all(proxy).map_err(|_| Fault::ours("`proxy` is not a URL"))?);
         }
@@ -185,8 +183,7 @@ impl HttpProbe {
         kept: &Kept,
         began: Instant,
     ) -> Result<Received, Fault> {
-        let captured = BTreeMap::new();
-        let scope = scope(run, &captured);
+        let scope = scope(run, &run.captured);
         let url = self.filled_url(&scope)?;
         let address = format!("{}:{}", self.host, url.port_or_known_default().unwrap_or(0));
         refuse_denied_literal(&url, &run.services)?;

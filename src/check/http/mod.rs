@@ -6,7 +6,8 @@ mod read;
 
 mod trace;
 
-pub(crate) use read::{is_secret_name, read_roots};
+pub(crate) use expect::HTTP_EXPECT;
+pub(crate) use read::{HTTP, is_secret_name, read_probe, read_roots};
 pub(crate) use trace::refuse_denied_literal;
 
 use std::collections::BTreeMap;
@@ -23,7 +24,7 @@ use super::net::tls::TlsSettings;
 use super::retry::{Again, attempts};
 use super::{Kind, Pool, Probe, RunContext};
 use crate::decode::JsonText;
-use crate::model::{Level, Outcome, Quantity, Retry, RunScope, Text, Unfilled, Unit};
+use crate::model::{Answer, Level, Outcome, Quantity, Retry, RunScope, Text, Unfilled, Unit};
 use exchange::{Kept, Received};
 use expect::HttpExpect;
 
@@ -149,6 +150,38 @@ fn again(last: &Result<Received, Fault>) -> Again {
 }
 
 impl HttpProbe {
+    /// The request as a step of a scenario: what it captures, or why it failed.
+    ///
+    /// # Errors
+    /// In one line for people.
+    pub(crate) async fn step(&self, run: &RunContext) -> Result<BTreeMap<String, String>, String> {
+        let received = self.attempt(run, 0).await.map_err(|fault| fault.what)?;
+        let outcome = self.look(run, &received);
+        if let Some(broken) = outcome.broken.first() {
+            let excerpt = outcome.evidence.excerpt.map(|text| format!("; it said: {text}"));
+            return Err(format!("{}{}", broken.what, excerpt.unwrap_or_default()));
+        }
+        if let Answer::NotMeasured(why) | Answer::NoAnswer(why) = outcome.answer {
+            return Err(why);
+        }
+        let header = |name: &str| received.header(name);
+        let answered = Answered {
+            body: &received.text,
+            json: received.json.as_ref(),
+            header: &header,
+        };
+        self.captures
+            .iter()
+            .map(|capture| match capture.text(&answered) {
+                Some(text) => Ok((capture.name.clone(), text)),
+                None => Err(format!(
+                    "the answer has nothing to remember as `{}`",
+                    capture.name
+                )),
+            })
+            .collect()
+    }
+
     /// Looks at an answer: measurements, expectations, evidence.
     fn look(&self, run: &RunContext, received: &Received) -> Outcome {
         let mut outcome = Outcome::seen();
@@ -180,8 +213,7 @@ impl HttpProbe {
         received: &Received,
         outcome: &mut Outcome,
     ) -> Result<(), Unfilled> {
-        let captured = BTreeMap::new();
-        let scope = scope(run, &captured);
+        let scope = scope(run, &run.captured);
         let mut status_is_expected = false;
         for (level, expect) in &self.expects {
             status_is_expected |= expect.names_status();
@@ -206,6 +238,7 @@ pub(crate) fn scope<'a>(run: &'a RunContext, captured: &'a BTreeMap<String, Stri
         now: run.started,
         captured,
         random: super::services::random_text,
+        one_time_code: super::services::one_time_code,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::decode::{Fields, JsonText, Key, Node, Problem, Reader, Shape, Spec};
 use crate::model::Text;
 
 /// The keys of `http:`.
-pub static HTTP: Spec = Spec {
+pub(crate) static HTTP: Spec = Spec {
     name: "http",
     example: "http: { url: https://pg.example/health }",
     keys: &[
@@ -110,6 +110,11 @@ const MAX_BODY_BYTES: u64 = 10 * 1024 * 1024;
 
 /// Reads the blocks of an HTTP check.
 pub fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<dyn Probe>> {
+    read_probe(blocks, reader).map(|probe| Box::new(probe) as Box<dyn Probe>)
+}
+
+/// The same, for a request that is a step of a scenario.
+pub(crate) fn read_probe(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<HttpProbe> {
     let before = reader.failures();
     let fields = Fields::open(blocks.settings, &HTTP, reader)?;
     let url = fields.get("url").and_then(|node| read_url(node, reader));
@@ -161,7 +166,7 @@ pub fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<dyn Prob
         retry: blocks.retry,
         attempt_timeout: blocks.attempt_timeout,
     };
-    (reader.failures() == before).then(|| Box::new(probe) as Box<dyn Probe>)
+    (reader.failures() == before).then_some(probe)
 }
 
 fn read_url(node: &Node, reader: &mut Reader<'_>) -> Option<Text> {

@@ -26,6 +26,49 @@ impl Network {
     }
 }
 
+impl Network {
+    /// As patterns with `*` over the address as it is written; none where that cannot be said.
+    fn patterns(self) -> Vec<String> {
+        match self.base {
+            IpAddr::V4(base) => {
+                let octets = base.octets();
+                let whole = usize::from(self.bits / 8);
+                let rest = self.bits % 8;
+                let start: String = octets[..whole].iter().map(|octet| format!("{octet}.")).collect();
+                if whole == 4 {
+                    return vec![start.trim_end_matches('.').to_owned()];
+                }
+                if rest == 0 {
+                    return vec![format!("{start}*")];
+                }
+                let size = 1_u16 << (8 - rest);
+                let first = u16::from(octets[whole]) / size * size;
+                (first..first + size)
+                    .map(|octet| match whole {
+                        3 => format!("{start}{octet}"),
+                        _ => format!("{start}{octet}.*"),
+                    })
+                    .collect()
+            }
+            IpAddr::V6(base) if self.bits == 128 => vec![format!("[{base}]")],
+            IpAddr::V6(base) if (1..=16).contains(&self.bits) => {
+                let size = 1_u32 << (16 - u32::from(self.bits).min(16));
+                let nibbles = u32::from(self.bits).div_ceil(4);
+                let step = 1_u32 << (16 - 4 * nibbles);
+                let first = u32::from(base.segments()[0]) / size * size;
+                (first..first + size)
+                    .step_by(step as usize)
+                    .map(|group| {
+                        let digits = format!("{group:04x}");
+                        format!("[{}*", &digits[..nibbles as usize])
+                    })
+                    .collect()
+            }
+            IpAddr::V6(_) => Vec::new(),
+        }
+    }
+}
+
 fn shift(value: u128, width: u8, bits: u8) -> u128 {
     if bits == 0 { 0 } else { value >> (width - bits) }
 }
@@ -102,6 +145,52 @@ impl TargetPolicy {
         let denied = self.deny.iter().any(|network| network.contains(address))
             || (self.strict && (local || is_private(address)));
         denied.then(|| format!("the settings deny the address {address} (`targets:` in haetae.yaml)"))
+    }
+
+    /// The same policy as rules for Chromium's resolver (`--host-resolver-rules`), as far as
+    /// these reach: they look at names, not at what a name resolves to.
+    #[must_use]
+    pub fn browser_rules(&self) -> Vec<String> {
+        let mut rules: Vec<String> = self
+            .allow
+            .iter()
+            .flat_map(|network| network.patterns())
+            .map(|pattern| format!("EXCLUDE {pattern}"))
+            .collect();
+        let mut denied: Vec<String> = self.deny.iter().flat_map(|network| network.patterns()).collect();
+        if self.strict {
+            denied.push("localhost".into());
+            let private = [
+                "127.0.0.0/8",
+                "10.0.0.0/8",
+                "172.16.0.0/12",
+                "192.168.0.0/16",
+                "100.64.0.0/10",
+                "fc00::/7",
+                "::1",
+            ];
+            let networks = private.iter().filter_map(|text| text.parse::<Network>().ok());
+            denied.extend(networks.flat_map(Network::patterns));
+        }
+        let ports = self.own_ports.read().unwrap_or_else(PoisonError::into_inner);
+        for port in ports.iter() {
+            denied.extend(["127.0.0.1", "localhost", "[::1]"].map(|host| format!("{host}:{port}")));
+        }
+        // Own ports come before what is allowed: they are denied whatever the settings say.
+        let own: Vec<String> = denied
+            .iter()
+            .filter(|pattern| {
+                pattern
+                    .rsplit_once(':')
+                    .is_some_and(|(_, port)| port.parse::<u16>().is_ok())
+            })
+            .cloned()
+            .collect();
+        denied.retain(|pattern| !own.contains(pattern));
+        let deny = |pattern: String| format!("MAP {pattern} ~NOTFOUND");
+        rules.splice(0..0, own.into_iter().map(deny));
+        rules.extend(denied.into_iter().map(deny));
+        rules
     }
 
     fn is_own_port(&self, port: u16) -> bool {
