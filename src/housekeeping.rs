@@ -64,7 +64,11 @@ pub async fn tidy(store: &dyn Store, retention: Retention, evidence_dir: PathBuf
         Err(error) => tracing::error!(%error, "old rows could not be removed"),
     }
     let age = retention.evidence;
-    let removed = tokio::task::spawn_blocking(move || remove_older(&evidence_dir, age)).await;
+    let limit = retention.evidence_bytes;
+    let removed = tokio::task::spawn_blocking(move || {
+        remove_older(&evidence_dir, age) + remove_beyond(&evidence_dir, limit)
+    })
+    .await;
     if let Ok(files) = removed {
         tracing::info!(files, "old evidence removed");
     }
@@ -89,6 +93,39 @@ fn remove_older(folder: &Path, age: Duration) -> usize {
     removed
 }
 
+/// Removes the oldest files below a folder until the rest takes no more than `limit` bytes.
+fn remove_beyond(folder: &Path, limit: u64) -> usize {
+    let mut files = Vec::new();
+    list(folder, &mut files);
+    let mut taken: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
+    files.sort();
+    let mut removed = 0;
+    for (_, bytes, path) in files {
+        if taken <= limit {
+            break;
+        }
+        if std::fs::remove_file(&path).is_ok() {
+            taken -= bytes;
+            removed += 1;
+            // Fails while something is in it, as it should.
+            let _ = path.parent().map(std::fs::remove_dir);
+        }
+    }
+    removed
+}
+
+fn list(folder: &Path, files: &mut Vec<(SystemTime, u64, PathBuf)>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            list(&path, files);
+        } else if let Ok(data) = entry.metadata() {
+            let modified = data.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            files.push((modified, data.len(), path));
+        }
+    }
+}
+
 fn is_older(path: &Path, age: Duration) -> bool {
     let modified = std::fs::metadata(path).and_then(|data| data.modified());
     let now = SystemTime::UNIX_EPOCH + Duration::from_micros(wall_now().as_unix_us().unsigned_abs());
@@ -98,6 +135,23 @@ fn is_older(path: &Path, age: Duration) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn beyond_the_limit_the_oldest_go_first() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, at_s) in [("new", 3_000), ("old", 1_000), ("middle", 2_000)] {
+            let path = folder.path().join(name).join("failed.png");
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, vec![0; 100]).unwrap();
+            let file = std::fs::File::options().write(true).open(&path).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(at_s))
+                .unwrap();
+        }
+        assert_eq!(remove_beyond(folder.path(), 300), 0);
+        assert_eq!(remove_beyond(folder.path(), 250), 1);
+        assert!(!folder.path().join("old").exists());
+        assert_eq!(remove_beyond(folder.path(), 0), 2);
+    }
 
     #[test]
     fn only_what_is_old_is_removed() {

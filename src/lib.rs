@@ -26,6 +26,7 @@ pub mod mailbox;
 pub mod recorder;
 pub mod notify;
 pub mod housekeeping;
+pub mod import;
 
 // what people and machines touch
 pub mod status;

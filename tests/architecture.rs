@@ -14,6 +14,7 @@ const CORE: &[&str] = &[
     "route",
     "engine",
     "report",
+    "import",
     "schedule/plan.rs",
     "notify/backoff.rs",
     "notify/message.rs",

@@ -139,9 +139,14 @@ impl Walk<'_> {
         limit: Instant,
     ) -> Result<(), Failure> {
         let wanted = option.fill(&scope(self.run, &self.captured))?;
+        let mut last = None;
         loop {
             let list = match from {
-                Some(from) => Some(self.locate(from, Kind::Field, true, limit).await?),
+                Some(from) => match self.locate(from, Kind::Field, true, limit).await {
+                    Ok(list) => Some(list),
+                    // What was wrong with the option says more than the end of the time.
+                    Err(failure) => return Err(last.unwrap_or(failure)),
+                },
                 None => None,
             };
             if let (Some(list), Some(from)) = (&list, from)
@@ -156,7 +161,10 @@ impl Walk<'_> {
             let answer = self.look(query, limit).await?;
             match answer.get("status").and_then(Json::as_str) {
                 Some("ready") => return Ok(()),
-                _ if Instant::now() < limit => sleep(LOOK_AGAIN).await,
+                status if Instant::now() < limit => {
+                    last = Some(not_chosen(option, status, &answer));
+                    sleep(LOOK_AGAIN).await;
+                }
                 status => return Err(not_chosen(option, status, &answer)),
             }
         }

@@ -57,7 +57,9 @@ impl Journey<'_> {
         };
         tracing::debug!(check = %self.run.check.id, why);
         let mut second = self.once().await.ended;
-        second.remarks.push(why.into());
+        if second.ours.is_none() {
+            second.remarks.push(why.into());
+        }
         second
     }
 
@@ -65,14 +67,13 @@ impl Journey<'_> {
         let pool = &self.run.services.browsers;
         let lease = match pool.lease(self.run.deadline).await {
             Ok(lease) => lease,
-            Err(why) => return Tried::ours(why, false),
+            Err(why) => return Tried::ours(why, true),
         };
         let (visit, downloads) = match self.open(&lease).await {
             Ok(opened) => opened,
             Err(trouble) => {
                 lease.give_back(false).await;
-                let failure = Failure::from(trouble);
-                return Tried::ours(failure.why().to_owned(), matches!(failure, Failure::Lost(_)));
+                return Tried::ours(Failure::from(trouble).why().to_owned(), true);
             }
         };
         let (tried, visit) = self.walk(visit).await;

@@ -354,7 +354,9 @@ async function wait() {
     }
     if (wanted.until === 'seen' && now.count > 0) return now;
     if (wanted.until === 'gone' && now.count === 0) return now;
-    if (performance.now() >= end) return Object.assign(now, { late: true });
+    // What has just become ready gets its second look.
+    const first = now.status === 'ready' && !before;
+    if (performance.now() >= end && !first) return Object.assign(now, { late: true });
     before = now.status === 'ready' ? now : null;
     await (before ? frame() : pause(40));
   }

@@ -485,9 +485,21 @@ impl Visit {
     /// When the browser refuses them.
     pub async fn perform(&self, limit: Instant, sources: Json) -> Result<(), Trouble> {
         let params = json!({ "context": self.here(), "actions": sources });
-        self.command(limit, "input.performActions", params)
-            .await
-            .map(drop)
+        let performed = self.command(limit, "input.performActions", params);
+        tokio::pin!(performed);
+        loop {
+            let changed = self.shared.changed.notified();
+            tokio::select! {
+                result = &mut performed => return result.map(drop),
+                () = changed => {
+                    // A press that opens a dialog ends with it; the next step answers it.
+                    let seen = self.seen();
+                    if seen.hold_dialog && seen.dialog.is_some() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
     }
 
     /// Looks into a frame from now on.

@@ -10,6 +10,7 @@ macro_rules! out {
 mod alert;
 mod demo;
 mod exit;
+mod import;
 mod list;
 mod oncall;
 mod remote;
@@ -90,6 +91,8 @@ enum Command {
     Explain(oncall::ExplainArgs),
     /// Test a channel, preview a message, send given-up ones again
     Alert(alert::AlertArgs),
+    /// Checks from recordings: Chrome DevTools Recorder JSON, Selenium IDE .side
+    Import(import::ImportArgs),
     /// JSON Schemas for editors
     Schema(schema::SchemaArgs),
     /// A small shop, a partner API and an inbox, to try everything without the internet
@@ -111,6 +114,7 @@ pub async fn main(args: Args) -> Exit {
     };
     match args.command {
         Command::Serve(args) => serve::serve(&context, args).await,
+        Command::Import(args) => import::import(&context, &args),
         Command::Run(args) => run::run(&context, args).await,
         Command::Validate(args) => validate::validate(&context, &args),
         Command::List(args) => list::list(&context, &args),

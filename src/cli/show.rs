@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{Context, Exit, print_table};
 use crate::config::Effective;
 use crate::decode::{SecretMode, Severity, nearest};
-use crate::model::{CheckId, format_duration};
+use crate::model::{CheckId, Quantity, format_duration};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  haetae show partners/payment\n  haetae show --settings")]
@@ -113,6 +113,14 @@ fn settings_rows(project: &crate::config::Project) -> Vec<Effective> {
         row(
             "browsers.keep_evidence",
             format_duration(settings.retention.evidence),
+        ),
+        row(
+            "browsers.evidence_limit",
+            Quantity::bytes(settings.retention.evidence_bytes).to_string(),
+        ),
+        row(
+            "browsers.memory",
+            Quantity::bytes(settings.browsers.page_memory).to_string(),
         ),
         row("step_timeout", format_duration(settings.browsers.step_timeout)),
         row("retention.results", format_duration(settings.retention.results)),

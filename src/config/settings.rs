@@ -1,6 +1,7 @@
 //! `haetae.yaml`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,6 +104,12 @@ static WEBDRIVER: Spec = Spec {
             "A WebDriver that somebody else runs: `http://grid:4444`.",
         ),
         Key::or(
+            "browser",
+            Shape::Choice(&["chrome", "firefox"]),
+            "chrome",
+            "Which browser is asked for at `url`.",
+        ),
+        Key::or(
             "test_id",
             Shape::Plain,
             "data-testid",
@@ -127,8 +134,29 @@ static BROWSERS: Spec = Spec {
             "14d",
             "How long screenshots and page sources are kept.",
         ),
-        Key::planned("memory"),
-        Key::planned("evidence_limit"),
+        Key::or(
+            "memory",
+            Shape::Size,
+            "700MiB",
+            "What one page may use; a page that takes more is ended, alone.",
+        ),
+        Key::or(
+            "evidence_limit",
+            Shape::Size,
+            "2GiB",
+            "What screenshots and page sources may take on disk; the oldest go first.",
+        ),
+        Key::new(
+            "program",
+            Shape::Plain,
+            "The browser to start; without it `chromium-headless-shell`, else `chromium`.",
+        ),
+        Key::or(
+            "isolation",
+            Shape::Choice(&["context", "browser"]),
+            "context",
+            "`browser` starts a whole browser for every run.",
+        ),
     ],
 };
 
@@ -188,6 +216,8 @@ pub struct Retention {
     pub incidents: Duration,
     /// Screenshots and page sources.
     pub evidence: Duration,
+    /// What evidence may take on disk, in bytes.
+    pub evidence_bytes: u64,
 }
 
 /// What `haetae.yaml` says, or what holds without it.
@@ -244,6 +274,7 @@ impl Default for Settings {
                 results: DAY * 30,
                 incidents: DAY * 730,
                 evidence: DAY * 14,
+                evidence_bytes: 2 << 30,
             },
             deny_literal_secrets: true,
             vars: Vec::new(),
@@ -389,6 +420,18 @@ fn read_browsers(fields: &Fields<'_>, retention: &mut Retention, reader: &mut Re
             settings.command = DriverCommand { program };
         }
         settings.url = driver.get("url").and_then(|node| read_public_url(node, reader));
+        if let Some(node) = driver.get("browser") {
+            let known = [("chrome", "chrome"), ("firefox", "firefox")];
+            if let Some(name) = reader.choice(node, &known) {
+                name.clone_into(&mut settings.remote_browser);
+            }
+            if settings.url.is_none() {
+                reader.error(
+                    node,
+                    "`browser` goes with `url`; haetae itself starts Chromium, or `browsers: { program: … }`",
+                );
+            }
+        }
         if let Some(attribute) = driver.get("test_id").and_then(|node| reader.plain(node)) {
             settings.test_id_attribute = attribute;
         }
@@ -408,8 +451,34 @@ fn read_browsers(fields: &Fields<'_>, retention: &mut Retention, reader: &mut Re
         {
             retention.evidence = span;
         }
+        if let Some(bytes) = browsers.get("evidence_limit").and_then(|node| reader.size(node)) {
+            retention.evidence_bytes = bytes;
+        }
+        if let Some(node) = browsers.get("memory") {
+            settings.page_memory = read_page_memory(node, reader).unwrap_or(settings.page_memory);
+        }
+        settings.program = browsers
+            .get("program")
+            .and_then(|node| reader.plain(node))
+            .map(PathBuf::from);
+        settings.fresh_browser = browsers
+            .get("isolation")
+            .and_then(|node| reader.choice(node, &[("context", false), ("browser", true)]))
+            .unwrap_or(false);
     }
     settings
+}
+
+/// Pages of today do not run in less.
+const LEAST_PAGE_MEMORY: u64 = 128 << 20;
+
+fn read_page_memory(node: &Node, reader: &mut Reader<'_>) -> Option<u64> {
+    let bytes = reader.size(node)?;
+    if bytes < LEAST_PAGE_MEMORY {
+        reader.error(node, "pages of today do not run in less than 128MiB");
+        return None;
+    }
+    Some(bytes)
 }
 
 fn read_targets(node: &Node, reader: &mut Reader<'_>) -> Option<TargetPolicy> {

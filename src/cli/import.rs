@@ -1,0 +1,139 @@
+//! `haetae import`: recordings of browsers as checks.
+
+use std::collections::BTreeSet;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::{Context, Exit};
+use crate::import::{Imported, ImportedCheck, import as read_recording};
+
+/// Below the project folder.
+const USUAL_FOLDER: &str = "checks/imported";
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  haetae import login.json               writes checks/imported/<title>.yaml\n  haetae import orders.side --to checks/shop\n  haetae import login.json --stdout | less\n\nA recording is JSON from the Recorder panel in Chrome's DevTools, or a project of Selenium IDE (.side).\nPasswords that were typed are not kept: the check names an environment variable in their place.\nWhat could not be carried over is said here, and in the check at its place."
+)]
+pub struct ImportArgs {
+    /// Recordings: Chrome DevTools Recorder JSON, Selenium IDE .side
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Where the checks go, from the current folder; without it checks/imported in the project folder
+    #[arg(long, value_name = "DIR", conflicts_with = "stdout")]
+    to: Option<PathBuf>,
+    /// Print the checks, write nothing
+    #[arg(long)]
+    stdout: bool,
+    /// Overwrite checks that are there
+    #[arg(long)]
+    force: bool,
+}
+
+/// Makes checks of recordings; a file that fails does not keep the others from it.
+pub fn import(context: &Context, args: &ImportArgs) -> Exit {
+    let folder = match &args.to {
+        Some(folder) => folder.clone(),
+        None => context.directory.join(USUAL_FOLDER),
+    };
+    let mut exit = Exit::Fine;
+    let mut written = BTreeSet::new();
+    for file in &args.files {
+        let imported = match read(file) {
+            Ok(imported) => imported,
+            Err(why) => {
+                eprintln!("{} cannot be imported: {why}", file.display());
+                exit = Exit::Usage;
+                continue;
+            }
+        };
+        for check in &imported.checks {
+            if args.stdout {
+                // One file cannot hold several of them as they are.
+                out!("# {}\n{}", check.file_name, check.yaml.trim_end());
+            } else if let Err(failed) = keep(check, &folder, args.force, &mut written) {
+                exit = failed;
+                continue;
+            }
+            for note in &check.left_out {
+                eprintln!("  left out: {}", one_line(note));
+            }
+        }
+    }
+    if !written.is_empty() {
+        eprintln!("read them through, then: haetae validate --no-secrets, and haetae run ID --headed");
+    }
+    exit
+}
+
+fn read(file: &Path) -> Result<Imported, String> {
+    let text = fs::read_to_string(file).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "haetae may not read it".to_owned(),
+        io::ErrorKind::InvalidData => "it is not text in UTF-8".to_owned(),
+        _ => error.to_string(),
+    })?;
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    read_recording(&name, &text)
+}
+
+/// Writes a check, and never over one that is there, unless that is wanted.
+fn keep(
+    check: &ImportedCheck,
+    folder: &Path,
+    force: bool,
+    written: &mut BTreeSet<PathBuf>,
+) -> Result<(), Exit> {
+    let path = free_path(folder, &check.file_name, written);
+    let mut options = OpenOptions::new();
+    options.write(true);
+    if force {
+        options.create(true).truncate(true);
+    } else {
+        options.create_new(true);
+    }
+    let result = fs::create_dir_all(folder)
+        .and_then(|()| options.open(&path))
+        .and_then(|mut file| file.write_all(check.yaml.as_bytes()));
+    match result {
+        Ok(()) => {
+            eprintln!("wrote {}", path.display());
+            written.insert(path);
+            Ok(())
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !force => {
+            eprintln!(
+                "{} is there already and was left alone; --force overwrites it, --to DIR writes elsewhere",
+                path.display()
+            );
+            Err(Exit::Usage)
+        }
+        Err(error) => {
+            eprintln!("{} cannot be written: {error}", path.display());
+            Err(Exit::Internal)
+        }
+    }
+}
+
+/// Two recordings of one title must not overwrite each other, not even with `--force`.
+fn free_path(folder: &Path, file_name: &str, written: &BTreeSet<PathBuf>) -> PathBuf {
+    let stem = file_name.strip_suffix(".yaml").unwrap_or(file_name);
+    let first = folder.join(file_name);
+    let others = (2..10_000).map(|number| folder.join(format!("{stem}-{number}.yaml")));
+    std::iter::once(first.clone())
+        .chain(others)
+        .find(|path| !written.contains(path))
+        .unwrap_or(first)
+}
+
+/// What a recording holds cannot forge lines of ours, nor steer a terminal.
+fn one_line(note: &str) -> String {
+    note.split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .chars()
+        .filter(|c| !c.is_control())
+        .collect()
+}
