@@ -1,15 +1,16 @@
 # Two commands for newcomers: `make run` and `make test`. Both install what is missing.
 .DEFAULT_GOAL := help
-.PHONY: help run test simulate build release bench deps fmt lint docs deny validate
+.PHONY: help run test simulate build release bench bench-browser deps fmt lint docs deny validate
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 run: deps ## build, then start the demo and a server on this folder's checks/ and alerts/
 	cargo build
 	@scripts/run-demo.sh target/debug/haetae
 
 test: deps ## every test, the browser ones included, in real headless Chromium
+	@scripts/install-test-apps.sh
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		cargo nextest run; \
 	else \
@@ -28,6 +29,10 @@ simulate: ## seeded worlds against the alert engine until it is stopped
 bench: ## haetae beside a bare HTTP client loop, and from a failure to its mail; three minutes
 	cargo bench --bench schedule
 	cargo bench --bench alerting
+
+bench-browser: ## scenarios beside Playwright and selenium-webdriver; five minutes
+	@scripts/install-deps.sh && scripts/install-bench-tools.sh
+	cargo bench --bench browser
 
 deps: ## Chromium, ChromeDriver and a C compiler by package name, only if absent
 	@scripts/install-deps.sh

@@ -350,6 +350,7 @@ pub fn services_with_evidence(
         retry_budget: RetryBudget::default(),
         browsers: Browsers::new(project.settings.browsers.clone(), Arc::clone(&targets)),
         targets,
+        language: project.settings.language,
         redactor: redactor.clone(),
         project_dir: std::path::absolute(&project.root).unwrap_or_else(|_| project.root.clone()),
         evidence_dir: std::path::absolute(&evidence_dir).unwrap_or(evidence_dir),

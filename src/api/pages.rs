@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path as FilePath};
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use super::problem::ApiProblem;
 use super::router::Parts;
+use crate::evidence::read_files;
 use crate::model::{
-    CheckId, Incident, IncidentId, Level, Quantity, StepResult, TimelineEntry, Timestamp, format_duration,
+    CheckId, Incident, IncidentId, Level, Quantity, RunId, RunRecord, StepResult, TimelineEntry, Timestamp,
+    format_duration,
 };
+use crate::report::Judged;
+use crate::report::html::html as report_of;
 use crate::status::ReloadStatus;
 use crate::store::{DeliveryRow, ResultRow, TransitionRow};
 
@@ -175,6 +179,7 @@ pub async fn check(State(parts): Parts, Path(id): Path<String>) -> Result<Respon
 struct IncidentPage {
     line: IncidentLine,
     incident: Incident,
+    run: Option<String>,
     over: bool,
     transitions: Vec<Step>,
     deliveries: Vec<DeliveryRow>,
@@ -203,7 +208,8 @@ pub async fn incident(State(parts): Parts, Path(id): Path<String>) -> Result<Res
     let transitions = parts.store.transitions(&id).await?;
     let deliveries = parts.store.deliveries(Some(&id), 200).await?;
     let timeline = parts.store.timeline(&incident.id).await?;
-    let outcome = failing_outcome(&parts.store.results(&incident.check, 500).await?, &incident);
+    let failing = failing_outcome(&parts.store.results(&incident.check, 500).await?, &incident);
+    let (run, outcome) = failing.unzip();
     let evidence = outcome.map(|outcome| outcome.evidence).unwrap_or_default();
     let scenario = evidence
         .steps
@@ -233,6 +239,7 @@ pub async fn incident(State(parts): Parts, Path(id): Path<String>) -> Result<Res
         .collect();
     Ok(page(&IncidentPage {
         line: incident_line(&incident, crate::clock::wall_now()),
+        run,
         over: incident.resolved.is_some(),
         incident,
         transitions: in_order(transitions, timeline),
@@ -246,12 +253,15 @@ pub async fn incident(State(parts): Parts, Path(id): Path<String>) -> Result<Res
 }
 
 /// What was seen when the incident was last worse than ok.
-fn failing_outcome(results: &[ResultRow], incident: &Incident) -> Option<crate::model::Outcome> {
+fn failing_outcome(results: &[ResultRow], incident: &Incident) -> Option<(String, crate::model::Outcome)> {
     let until = incident.resolved.unwrap_or(Timestamp::from_unix_us(i64::MAX));
     results
         .iter()
         .filter(|row| row.level != "ok" && row.level != "late" && row.started <= until)
-        .find_map(|row| serde_json::from_value(row.detail.as_ref()?.get("outcome")?.clone()).ok())
+        .find_map(|row| {
+            let outcome = row.detail.as_ref()?.get("outcome")?.clone();
+            Some((row.run.clone(), serde_json::from_value(outcome).ok()?))
+        })
 }
 
 /// Changes and what else happened, by time.
@@ -303,6 +313,58 @@ fn step(row: TransitionRow) -> Step {
         silence: row.silence,
     }
 }
+
+/// Which check a run belongs to.
+#[derive(Debug, serde::Deserialize)]
+pub struct OfCheck {
+    check: String,
+}
+
+/// The report is one file that also works alone: its style stands in it, and its pictures.
+const REPORT_POLICY: &str =
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'none'";
+
+/// `/runs/ID?check=CHECK`: the report of one run.
+pub async fn run(
+    State(parts): Parts,
+    Path(run): Path<String>,
+    Query(of): Query<OfCheck>,
+) -> Result<Response, ApiProblem> {
+    let missing = || {
+        ApiProblem::not_found(format!(
+            "there is no report of the run `{run}`: reports are kept of runs that were not ok"
+        ))
+    };
+    let id = CheckId::parse(&of.check).map_err(|_| missing())?;
+    let rows = parts.store.results(&id, MOST_RUNS).await?;
+    let row = rows.into_iter().find(|row| row.run == run).ok_or_else(missing)?;
+    let detail = row.detail.ok_or_else(missing)?;
+    let part = |key: &str| detail.get(key).cloned().ok_or_else(missing);
+    let record = RunRecord {
+        run: RunId(row.run),
+        check: id.clone(),
+        started: row.started,
+        took: std::time::Duration::from_millis(row.took_ms),
+        outcome: serde_json::from_value(part("outcome")?).map_err(|_| missing())?,
+        verdict: serde_json::from_value(part("verdict")?).map_err(|_| missing())?,
+    };
+    let project = parts.project();
+    let check = project.checks.get(&id).map(|runnable| &runnable.check);
+    let judged = [Judged {
+        record,
+        name: check.map_or_else(|| id.to_string(), |check| check.name.clone()),
+        place: check.map(|check| check.place.clone()).unwrap_or_default(),
+    }];
+    let (pictures, sources) = read_files(&judged).await;
+    let html = report_of(&judged, &pictures, &sources, crate::clock::wall_now()).map_err(|error| {
+        tracing::error!(%error, "a report could not be written");
+        missing()
+    })?;
+    Ok(([(header::CONTENT_SECURITY_POLICY, REPORT_POLICY)], Html(html)).into_response())
+}
+
+/// Runs of a check that are looked through for one.
+const MOST_RUNS: u32 = 5_000;
 
 /// `/evidence/PATH`: screenshots, and nothing else.
 pub async fn evidence(State(parts): Parts, Path(path): Path<String>) -> Result<Response, ApiProblem> {

@@ -34,6 +34,7 @@ pub fn router(parts: Arc<ApiParts>) -> Router {
         .route("/", get(pages::overview))
         .route("/checks/{*id}", get(pages::check))
         .route("/incidents/{id}", get(pages::incident))
+        .route("/runs/{id}", get(pages::run))
         .route("/evidence/{*path}", get(pages::evidence))
         .route("/style.css", get(pages::style))
         // API

@@ -51,7 +51,7 @@ pub fn parse_chord(text: &str) -> Result<Chord, String> {
                 (Some(single), None) => Some(single),
                 _ => KEYS
                     .iter()
-                    .find(|(known, _)| *known == name)
+                    .find(|(known, _)| known.eq_ignore_ascii_case(name))
                     .map(|(_, key)| char::from(*key)),
             }
         })

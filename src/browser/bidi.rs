@@ -54,6 +54,8 @@ type Reply = Result<Json, BidiError>;
 struct Shared {
     waiting: Mutex<HashMap<u64, oneshot::Sender<Reply>>>,
     closed: AtomicBool,
+    /// Messages that have come so far.
+    heard: AtomicU64,
     routes: Mutex<Routes>,
 }
 
@@ -141,6 +143,12 @@ impl Bidi {
         routes.pages.retain(|_, user| user != user_context);
     }
 
+    /// How many messages have come so far: a browser that still talks is not hung.
+    #[must_use]
+    pub fn heard(&self) -> u64 {
+        self.shared.heard.load(Ordering::Relaxed)
+    }
+
     /// Whether nothing more can come.
     #[must_use]
     pub fn is_closed(&self) -> bool {
@@ -172,6 +180,7 @@ async fn write(
 async fn read(mut stream: futures_util::stream::SplitStream<Socket>, shared: Arc<Shared>) {
     while let Some(Ok(message)) = stream.next().await {
         let Message::Text(text) = message else { continue };
+        shared.heard.fetch_add(1, Ordering::Relaxed);
         if let Ok(message) = serde_json::from_str::<Json>(text.as_str()) {
             shared.take(message);
         }

@@ -111,7 +111,11 @@ impl Walk<'_> {
                 let name = self.free_name("page", "html");
                 self.write(&name, "page source", clean.as_bytes()).await;
             }
-            Err(trouble) => tracing::debug!(?trouble, "no page source"),
+            Err(trouble) => {
+                tracing::debug!(?trouble, "no page source");
+                let remark = "the page's source could not be kept: it did not come in time";
+                self.ended.remarks.push(remark.into());
+            }
         }
     }
 

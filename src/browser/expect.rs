@@ -34,7 +34,7 @@ impl Walk<'_> {
         let waited = format_duration(began.elapsed());
         Err(Failure::page(format!(
             "\"{}\" is still there after {waited}",
-            target.words()
+            self.words(target)
         )))
     }
 
@@ -217,10 +217,10 @@ impl Walk<'_> {
         }
         if count != 1 && block.count.is_none() {
             broken.push(match count {
-                0 => format!("\"{}\" is not there", of.words()),
+                0 => format!("\"{}\" is not there", self.words(of)),
                 _ => format!(
                     "\"{}\" fits {count} things: add `nth`, `in` or `near`",
-                    of.words()
+                    self.words(of)
                 ),
             });
         }

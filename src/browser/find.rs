@@ -98,7 +98,7 @@ impl Walk<'_> {
         if used > 0 {
             let remark = format!(
                 "\"{}\" was not found; the fallback number {used} was used: mend the locator",
-                target.words()
+                self.words(target)
             );
             if !self.ended.remarks.contains(&remark) {
                 self.ended.remarks.push(remark);
@@ -173,7 +173,7 @@ impl Walk<'_> {
                 "on the page: {} (title \"{}\")",
                 offers.url, offers.title
             ));
-            let similar = most_similar(&target.words(), offers.all.clone());
+            let similar = most_similar(&self.words(target), offers.all.clone());
             if similar.is_empty() {
                 let first: Vec<String> = offers.all.into_iter().take(8).collect();
                 detail.push(format!("the page offers: {}", first.join(", ")));
@@ -182,7 +182,7 @@ impl Walk<'_> {
             }
         }
         Failure::Page {
-            why: why_not(&target.words(), last, &waited),
+            why: why_not(&self.words(target), last, &waited),
             detail,
         }
     }
@@ -211,18 +211,18 @@ fn why_not(words: &str, last: &Json, waited: &str) -> String {
 }
 
 /// What a page offers to act on.
-pub struct Offers {
+struct Offers {
     /// The page's address.
-    pub url: String,
+    url: String,
     /// Its title.
-    pub title: String,
+    title: String,
     /// `button "Pay" #pay`, in the order of the page.
-    pub all: Vec<String>,
+    all: Vec<String>,
 }
 
 impl Offers {
     /// Asks the page; none when it does not answer at once.
-    pub async fn of(visit: &Visit) -> Option<Self> {
+    async fn of(visit: &Visit) -> Option<Self> {
         let limit = Instant::now() + Duration::from_secs(1);
         let answer = visit.ask(limit, &json!({ "operation": "offers" })).await.ok()?;
         let text = |key: &str| answer[key].as_str().unwrap_or_default().to_owned();
@@ -231,6 +231,75 @@ impl Offers {
             title: text("title"),
             all: strings(answer.get("offers")),
         })
+    }
+}
+
+/// A control of the page and how a scenario names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offered {
+    /// `click`, `type`, `choose`, `check`
+    pub verb: String,
+    /// As it stands in YAML: `Log in`, `{ css: "#pay" }`.
+    pub locator: String,
+    /// What it is called, when the locator does not say so.
+    pub called: Option<String>,
+}
+
+/// What the page offers, as locators; empty when it does not answer at once.
+pub async fn offered(visit: &Visit, test_id_attribute: &str) -> Vec<Offered> {
+    let limit = Instant::now() + Duration::from_secs(2);
+    let query = json!({ "operation": "locators", "test_id_attribute": test_id_attribute });
+    let Ok(answer) = visit.ask(limit, &query).await else {
+        return Vec::new();
+    };
+    let list = answer["list"].as_array().cloned().unwrap_or_default();
+    list.iter().filter_map(Offered::read).collect()
+}
+
+impl Offered {
+    fn read(told: &Json) -> Option<Self> {
+        let text = |key: &str| {
+            told[key]
+                .as_str()
+                .filter(|text| !text.is_empty())
+                .map(str::to_owned)
+        };
+        let name = text("name");
+        let (locator, called) = if let (Some(name), true) = (&name, told["alone"] == true) {
+            (in_yaml(name), None)
+        } else {
+            let precise = text("test_id")
+                .map(|id| format!("{{ test_id: {} }}", in_yaml(&id)))
+                .or_else(|| text("id").map(|id| format!("{{ css: \"#{id}\" }}")))
+                .or_else(|| {
+                    name.as_ref()
+                        .map(|name| format!("{{ text: {}, near: … }}", in_yaml(name)))
+                })?;
+            (precise, name)
+        };
+        Some(Self {
+            verb: text("verb")?,
+            locator,
+            called,
+        })
+    }
+}
+
+/// A text as YAML takes it.
+fn in_yaml(text: &str) -> String {
+    let plain = text.chars().next().is_some_and(char::is_alphabetic)
+        && !text.contains(": ")
+        && !text.contains(" #")
+        && !text.contains(['"', '{', '}', '[', ']', ',', '\\'])
+        && !text.ends_with(':')
+        && !matches!(
+            text.to_lowercase().as_str(),
+            "true" | "false" | "null" | "yes" | "no" | "on" | "off"
+        );
+    if plain {
+        text.to_owned()
+    } else {
+        json!(text).to_string()
     }
 }
 

@@ -85,7 +85,7 @@ impl Walk<'_> {
         }
         Err(Failure::page(format!(
             "\"{}\" was not seen after {up_to} rounds",
-            until.words()
+            self.words(until)
         )))
     }
 

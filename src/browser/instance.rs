@@ -15,18 +15,22 @@ use super::bidi::{Bidi, BidiError};
 use super::driver::{Driver, can_sandbox, find_browser};
 use super::memory::{MemoryGuard, Used};
 use super::pool::BrowserSettings;
+use super::visit::USUAL_VIEWPORT;
 use super::words::first_line;
 use crate::check::net::targets::TargetPolicy;
 
-/// A browser answers a question that no page is needed for within this time, or is hung.
-const PING_TIMEOUT: Duration = Duration::from_secs(2);
+/// A browser answers a question that no page is needed for within this time, or says
+/// something else in it, or is hung.
+const PING_TIMEOUT: Duration = Duration::from_secs(3);
+/// An empty page is there within this time.
+const SHOW_TIMEOUT: Duration = Duration::from_secs(5);
 /// Ending a session politely may take this long.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What haetae listens for.
 const EVENTS: &[&str] = &[
     "log.entryAdded",
-    "network.responseCompleted",
+    "network.responseStarted",
     "network.fetchError",
     "browsingContext.contextCreated",
     "browsingContext.contextDestroyed",
@@ -145,9 +149,30 @@ impl Instance {
 
     /// Whether the browser as such answers, whatever its pages do.
     pub async fn answers(&self) -> bool {
+        let heard = self.bidi.heard();
         let limit = Instant::now() + PING_TIMEOUT;
-        let reply = self.bidi.call(limit, "browser.getUserContexts", json!({})).await;
-        !matches!(reply, Err(BidiError::Silent | BidiError::Closed))
+        match self.bidi.call(limit, "browser.getUserContexts", json!({})).await {
+            Err(BidiError::Silent) => self.bidi.heard() > heard,
+            Err(BidiError::Closed) => false,
+            Ok(_) | Err(BidiError::Said(..)) => true,
+        }
+    }
+
+    /// Whether it can still show a page: one that answers may have lost what makes them.
+    pub async fn shows_pages(&self) -> bool {
+        let limit = Instant::now() + SHOW_TIMEOUT;
+        let Ok(created) = self
+            .bidi
+            .call(limit, "browser.createUserContext", json!({}))
+            .await
+        else {
+            return false;
+        };
+        let user = json!({ "userContext": created["userContext"] });
+        let tab = json!({ "type": "tab", "userContext": created["userContext"] });
+        let shown = self.bidi.call(limit, "browsingContext.create", tab).await.is_ok();
+        self.bidi.post("browser.removeUserContext", &user);
+        shown
     }
 
     /// Whether another run may have it.
@@ -294,7 +319,10 @@ fn chromium(settings: &BrowserSettings, rules: &[String]) -> fantoccini::wd::Cap
     .to_vec();
     if !settings.headed {
         args.push("--headless".into());
+        args.push("--hide-scrollbars".into());
     }
+    let (width, height) = USUAL_VIEWPORT;
+    args.push(format!("--window-size={width},{height}"));
     let is_own = settings.url.is_none();
     if is_own && !can_sandbox() {
         args.push("--no-sandbox".into());

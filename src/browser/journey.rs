@@ -29,6 +29,8 @@ struct Tried {
     ended: Ended,
     /// Log-ins of earlier runs that it relied on.
     taken_over: Vec<u64>,
+    /// It failed in a way in which a broken browser fails too.
+    suspects_browser: bool,
 }
 
 impl Journey<'_> {
@@ -76,13 +78,25 @@ impl Journey<'_> {
                 return Tried::ours(Failure::from(trouble).why().to_owned(), true);
             }
         };
-        let (tried, visit) = self.walk(visit).await;
-        let cleared = visit.clear().await;
-        lease.give_back(cleared).await;
-        if let Some(folder) = downloads {
-            // The browser's own folder goes with it in any case.
-            let _ = tokio::fs::remove_dir_all(folder).await;
+        let (mut tried, visit) = self.walk(visit).await;
+        let mut sound = true;
+        if tried.suspects_browser && !lease.instance.shows_pages().await {
+            // What the page seemed to do was the browser's doing.
+            tried.ended.broken.clear();
+            tried.ended.ours = Some("the browser cannot show pages any more".into());
+            tried.ended.disturbed = true;
+            sound = false;
         }
+        // The run is over; tidying up after a page that hangs is not part of it. The place
+        // in the browser stays taken until it is done.
+        tokio::spawn(async move {
+            let cleared = visit.clear().await;
+            if let Some(folder) = downloads {
+                // The browser's own folder goes with it in any case.
+                let _ = tokio::fs::remove_dir_all(folder).await;
+            }
+            lease.give_back(cleared && sound).await;
+        });
         tried
     }
 
@@ -125,9 +139,15 @@ impl Journey<'_> {
             }
         }
         if matches!(result, Ok(()) | Err(Failure::Page { .. })) {
+            walk.note_measured_page().await;
             self.clean_up(&mut walk).await;
         }
         walk.take_over_events();
+        let suspects_browser = match &result {
+            Err(Failure::Hung(_)) => true,
+            Err(Failure::Page { why, .. }) => why.contains("did not finish loading"),
+            _ => false,
+        };
         match result {
             Err(Failure::Ours(why)) => walk.ended.ours = Some(why),
             Err(Failure::Lost(why)) => {
@@ -140,6 +160,7 @@ impl Journey<'_> {
         let tried = Tried {
             ended: walk.ended,
             taken_over: walk.taken_over,
+            suspects_browser,
         };
         (tried, walk.visit)
     }
@@ -190,6 +211,7 @@ impl Tried {
                 ..Ended::default()
             },
             taken_over: Vec::new(),
+            suspects_browser: false,
         }
     }
 }

@@ -274,7 +274,7 @@ pub static FLOW: Spec = Spec {
     keys: &[
         Key::new(
             "params",
-            Shape::Map(&Shape::Text),
+            Shape::Map(&Shape::Any),
             "Its parameters, `${params.NAME}` in its steps; an empty one must be given.",
         ),
         Key::new(

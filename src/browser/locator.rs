@@ -137,10 +137,14 @@ impl Target {
         all.join(", or ")
     }
 
-    /// The words to compare with what the page offers.
+    /// The words to compare with what the page offers. A secret in them is masked where the
+    /// run ends.
     #[must_use]
-    pub fn words(&self) -> String {
-        self.0.first().map(Locator::words).unwrap_or_default()
+    pub fn words(&self, scope: &RunScope<'_>) -> String {
+        self.0
+            .first()
+            .map(|locator| locator.words(scope))
+            .unwrap_or_default()
     }
 }
 
@@ -231,7 +235,7 @@ impl Locator {
         Ok(json)
     }
 
-    fn words(&self) -> String {
+    fn words(&self, scope: &RunScope<'_>) -> String {
         match &self.by {
             By::Words(text)
             | By::Text(text)
@@ -241,7 +245,7 @@ impl Locator {
             | By::Css(text)
             | By::XPath(text)
             | By::Frame(text)
-            | By::Role(_, Some(text)) => text.as_written().to_owned(),
+            | By::Role(_, Some(text)) => text.fill(scope).unwrap_or_else(|_| text.as_written().to_owned()),
             By::Role(role, None) => role.clone(),
         }
     }

@@ -9,8 +9,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-/// Between two looks. A page can take a few hundred MiB in that time.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// Between two looks. A page can take a GiB in that time.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A crash so soon after an ending is that ending.
 const SAME: Duration = Duration::from_secs(3);
 
@@ -87,19 +87,24 @@ async fn watch(root: u32, shared: Arc<Shared>) {
     }
 }
 
-/// All processes below one, by the kernel's own list of children.
+/// All processes below one, by the kernel's own lists of each thread's children.
 fn descendants(root: u32) -> Vec<u32> {
     let mut found = vec![root];
     let mut next = 0;
     while let Some(&process) = found.get(next) {
         next += 1;
-        let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
-        let children = children.unwrap_or_default();
-        found.extend(
-            children
-                .split_whitespace()
-                .filter_map(|id| id.parse::<u32>().ok()),
-        );
+        for thread in fs::read_dir(format!("/proc/{process}/task"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            found.extend(
+                children
+                    .split_whitespace()
+                    .filter_map(|id| id.parse::<u32>().ok()),
+            );
+        }
     }
     found
 }

@@ -31,7 +31,7 @@ mod visit;
 mod words;
 
 pub use driver::{DriverCommand, find_browser};
-pub use find::Offers;
+pub use find::{Offered, offered};
 pub use journey::Journey;
 pub use keys::{BROWSER, FLOW, PAGE_EXPECT, STEPS};
 pub use leftovers::clean_leftovers;

@@ -76,6 +76,9 @@ function textOf(el) {
   return fold(el.innerText === undefined ? el.textContent : el.innerText);
 }
 
+// Copies are made in a document that loads nothing.
+const inert = document.implementation.createHTMLDocument('');
+
 // The accessible name as far as people notice it (a subset of accname-1.2).
 function nameOf(el) {
   const root = el.getRootNode();
@@ -88,9 +91,10 @@ function nameOf(el) {
   if (aria) return aria;
   if (el.labels && el.labels.length) {
     return fold(Array.from(el.labels).map((label) => {
-      const copy = label.cloneNode(true);
+      const copy = inert.importNode(label, true);
       copy.querySelectorAll('input,select,textarea').forEach((inner) => inner.remove());
-      return copy.textContent;
+      const pictures = Array.from(copy.querySelectorAll('img[alt],[aria-label]'));
+      return [copy.textContent, ...pictures.map((it) => it.getAttribute('alt') || it.getAttribute('aria-label'))].join(' ');
     }).join(' '));
   }
   if (el.tagName === 'INPUT') {
@@ -109,17 +113,23 @@ const fits = {
   partial: (there, wanted) => there.toLowerCase().includes(wanted.toLowerCase()),
 };
 
+function hasShadows(root) {
+  return Array.from(root.querySelectorAll('*')).some((el) => el.shadowRoot);
+}
+
 // The innermost visible elements whose text fits.
 function byText(wanted, how, root) {
   if (!wanted) return [];
   const needle = wanted.toLowerCase();
   const found = [];
   const holds = (el) => fold(el.textContent).toLowerCase().includes(needle);
+  // What stands in a shadow root is no text of what is around it: then nothing is passed by.
+  let thorough = false;
   const visit = (el) => {
     if (['SCRIPT', 'STYLE', 'NOSCRIPT', 'TEMPLATE', 'HEAD'].includes(el.tagName)) return false;
     let deeper = false;
     if (el.shadowRoot) for (const child of el.shadowRoot.children) deeper = visit(child) || deeper;
-    if (!deeper && !holds(el)) return false;
+    if (!deeper && !thorough && !holds(el)) return false;
     for (const child of el.children) deeper = visit(child) || deeper;
     if (deeper) return true;
     if (!visible(el) || !fits[how](textOf(el), wanted)) return false;
@@ -128,6 +138,10 @@ function byText(wanted, how, root) {
   };
   const top = root.nodeType === 9 ? root.body : root;
   if (top) visit(top);
+  if (top && !found.length && hasShadows(root)) {
+    thorough = true;
+    visit(top);
+  }
   return found;
 }
 
@@ -278,6 +292,14 @@ function within(el, outer) {
   return false;
 }
 
+// A press on what is around an element is a press on it when it lets presses through, or is
+// a part of a control. Else something drawn over it takes the press.
+function through(el, top) {
+  if (!within(el, top)) return false;
+  const control = el.closest(CONTROLS);
+  return getComputedStyle(el).pointerEvents === 'none' || (control && within(top, control));
+}
+
 // Where a person would press: the middle of the first piece of it that has a size.
 function pointOf(el) {
   const face = visible(el) ? el : label(el) || el;
@@ -299,7 +321,7 @@ function readiness(el) {
   }
   const top = topAt(x, y);
   const labelled = top && el.labels && Array.from(el.labels).some((label) => within(top, label));
-  if (top && !within(top, el) && !within(el, top) && !labelled) return { status: 'covered', by: describe(top) };
+  if (top && !within(top, el) && !through(el, top) && !labelled) return { status: 'covered', by: describe(top) };
   const place = [box.x, box.y, box.width, box.height].map(Math.round);
   return { status: 'ready', box: place, x: Math.floor(x), y: Math.floor(y) };
 }
@@ -317,7 +339,9 @@ function find() {
   const root = ground();
   if (!root) return query.count ? { status: 'counted', count: 0 } : { status: 'none', outside: true };
   const tried = query.locators;
-  for (let n = 0; n < tried.length; n += 1) {
+  // A fallback is for what is gone, not for what is late.
+  const most = query.first_only ? 1 : tried.length;
+  for (let n = 0; n < most; n += 1) {
     let found = pick(tried[n], query.kind, root);
     if (!found.length && query.kind === 'file') found = pick(tried[n], 'any', root);
     if (!found.length) continue;
@@ -343,9 +367,10 @@ const frame = () => Promise.race([new Promise((done) => { requestAnimationFrame(
 async function wait() {
   const wanted = query;
   const end = performance.now() + wanted.for_ms;
+  const patience = performance.now() + Math.min(1000, wanted.for_ms / 2);
   let before = null;
   for (;;) {
-    query = wanted;
+    query = { ...wanted, first_only: wanted.locators.length > 1 && performance.now() < patience };
     const now = find();
     const still = before && before.element === now.element && String(before.box) === String(now.box);
     if (wanted.until === 'ready' && now.status === 'ready' && (!wanted.act || still)) {
@@ -358,7 +383,8 @@ async function wait() {
     const first = now.status === 'ready' && !before;
     if (performance.now() >= end && !first) return Object.assign(now, { late: true });
     before = now.status === 'ready' ? now : null;
-    await (before ? frame() : pause(40));
+    // Not a frame: asking for one makes a page paint that has nothing to show.
+    await pause(before ? 20 : 40);
   }
 }
 
@@ -374,7 +400,7 @@ function arm(el) {
     if (!event.isTrusted) return;
     if (mine.hit === null) {
       const path = event.composedPath();
-      mine.hit = path.includes(el) || labels.some((label) => path.includes(label)) || within(el, path[0]);
+      mine.hit = path.includes(el) || labels.some((label) => path.includes(label)) || through(el, path[0]);
       if (!mine.hit) mine.by = path[0].nodeType === 1 ? describe(path[0]) : null;
     }
     if (!mine.hit) {
@@ -470,14 +496,37 @@ function empty() {
 // What the page offers, for a message about what was not found.
 function offers() {
   const names = new Set();
-  for (const el of all(CONTROLS + ',h1,h2,h3,h4,label,legend,th', document)) {
-    if (names.size >= 300) break;
-    if (el.tagName !== 'OPTION' && visible(el)) {
-      const described = describe(el);
-      if (!described.includes('""')) names.add(described);
-    }
-  }
+  const add = (el) => {
+    if (names.size >= 400 || el.tagName === 'OPTION' || !visible(el)) return;
+    const described = describe(el);
+    if (!described.includes('""')) names.add(described);
+  };
+  all(CONTROLS + ',h1,h2,h3,h4,label,legend,th', document).forEach(add);
+  // Short texts too: what a page says is often what was looked for, in other words.
+  all('p,li,td,dt,dd,span,strong,em,div,output,[role=alert],[role=status]', document)
+    .filter((el) => !el.children.length && fold(el.textContent).length > 2 && el.textContent.length < 100 && !el.closest(CONTROLS))
+    .slice(0, 200).forEach(add);
   return { offers: Array.from(names), title: document.title, url: location.href };
+}
+
+// Every control with the shortest words that name it alone, for whoever writes a scenario.
+function locators() {
+  const list = [];
+  for (const el of all(CONTROLS, document).filter((el) => el.tagName !== 'OPTION' && shown(el))) {
+    if (list.length >= 200) break;
+    const field = el.matches(FIELDS);
+    const name = nameOf(el) || fold(el.placeholder) || fold(el.title);
+    const alone = (words, kind) => words && byWords(words, kind, false, document).filter(shown).length === 1;
+    const verb = el.tagName === 'SELECT' || el.getAttribute('role') === 'combobox' ? 'choose'
+      : /^(checkbox|radio|switch)$/.test(el.type || '') || el.getAttribute('role') === 'checkbox' ? 'check'
+        : field ? 'type' : 'click';
+    const id = el.getAttribute(query.test_id_attribute);
+    list.push({
+      verb, name, alone: !!alone(name, field ? 'field' : 'any'),
+      test_id: id || null, id: el.id && !/\d{3,}/.test(el.id) ? el.id : null, tag: el.tagName.toLowerCase(),
+    });
+  }
+  return { url: location.href, title: document.title, list };
 }
 
 // Long-lived observers of how the page feels to a person.
@@ -604,7 +653,7 @@ async function dress() {
 function source() {
   uncover();
   const hidden = masked();
-  const copy = document.documentElement.cloneNode(true);
+  const copy = inert.importNode(document.documentElement, true);
   const originals = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_ELEMENT);
   const copies = document.createTreeWalker(copy, NodeFilter.SHOW_ELEMENT);
   const pairs = [];
@@ -622,7 +671,7 @@ function source() {
 function barriers() {
   const broken = [];
   const check = (rule, list) => { if (list.length) broken.push(`${rule}: ${list.length}, the first is ${list[0]}`); };
-  const html = (el) => el.cloneNode(false).outerHTML.slice(0, 120);
+  const html = (el) => inert.importNode(el, false).outerHTML.slice(0, 120);
   if (!document.documentElement.lang) broken.push('the page does not say its language (WCAG 3.1.1)');
   if (!fold(document.title)) broken.push('the page has no title (WCAG 2.4.2)');
   check('pictures without a text (WCAG 1.1.1)', all('img:not([alt]):not([role=presentation]):not([aria-hidden=true])', document).filter(visible).filter((el) => !nameOf(el)).map(html));
@@ -645,7 +694,7 @@ function store() {
 }
 
 const operations = {
-  find, wait, file_field: fileField, offers, facts, options, read, fill, empty, dress, source, barriers, store,
+  find, wait, file_field: fileField, offers, locators, facts, options, read, fill, empty, dress, source, barriers, store,
   uncover, guarded: disarm,
   point: () => pointOf(element(query.element)),
   page: () => ({ title: document.title, url: location.href, text: document.body ? textOf(document.body) : '', ready: document.readyState }),

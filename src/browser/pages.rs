@@ -216,7 +216,7 @@ impl Walk<'_> {
                     Some(value) => Ok(value.to_owned()),
                     None => Err(Failure::page(format!(
                         "\"{}\" has no attribute `{name}`",
-                        target.words()
+                        self.words(target)
                     ))),
                 }
             }

@@ -333,6 +333,23 @@ impl Act {
         )
     }
 
+    /// Whether it may lead to another page.
+    #[must_use]
+    pub fn may_leave(&self) -> bool {
+        matches!(
+            self,
+            Self::Open(_)
+                | Self::Travel(_)
+                | Self::Click(..)
+                | Self::Press(_)
+                | Self::Choose { .. }
+                | Self::Check(..)
+                | Self::Tab(_)
+                | Self::Script(_)
+                | Self::Type { press: Some(_), .. }
+        )
+    }
+
     /// The steps in it.
     #[must_use]
     pub fn inner(&self) -> &[Step] {

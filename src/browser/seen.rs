@@ -82,8 +82,8 @@ pub struct Seen {
     pub planned: VecDeque<DialogAnswer>,
     /// Leave an unexpected dialog open: the next step answers it.
     pub hold_dialog: bool,
-    /// A page of this browser has crashed; the event does not say whose.
-    pub crashes: usize,
+    /// Pages of this browser that have crashed, by the browser's own numbers.
+    pub crashed: Vec<String>,
     /// How often any page has begun to load another.
     pub navigations: usize,
     dialogs: usize,
@@ -146,9 +146,13 @@ impl Seen {
                 self.in_flight += 1;
                 self.quiet_since_ms = at_ms;
             }
-            "network.responseCompleted" => self.responded(params, at_ms),
+            "network.responseStarted" => self.responded(params, at_ms),
+            "network.responseCompleted" => {
+                self.in_flight = self.in_flight.saturating_sub(1);
+                self.quiet_since_ms = at_ms;
+            }
             "network.fetchError" => self.request_failed(params, at_ms),
-            "goog:cdp.Inspector.targetCrashed" => self.crashes += 1,
+            "goog:cdp.Inspector.targetCrashed" => self.crashed.push(text(params, "session")),
             _ => {}
         }
         None
@@ -266,9 +270,9 @@ impl Seen {
         } else if self.hold_dialog || self.dialogs > MOST_DIALOGS {
             None
         } else {
-            if self.surprises.len() < 3 {
-                self.surprises
-                    .push(format!("{} \"{}\"", dialog.kind, dialog.message));
+            let surprise = format!("{} \"{}\"", dialog.kind, dialog.message);
+            if self.surprises.len() < 3 && !self.surprises.contains(&surprise) {
+                self.surprises.push(surprise);
             }
             Some(DialogAnswer {
                 accept: false,
@@ -288,8 +292,9 @@ impl Seen {
         }
     }
 
+    /// The head is enough to know how it went: browsers give up scripts that are not there
+    /// without ever completing them.
     fn responded(&mut self, params: &Json, at_ms: u64) {
-        self.in_flight = self.in_flight.saturating_sub(1);
         self.quiet_since_ms = at_ms;
         self.requests += 1;
         let response = &params["response"];
@@ -428,7 +433,7 @@ mod tests {
         let mut seen = seen_with_tab();
         let done = |url: &str, status: u16| {
             let params = json!({ "context": "T", "request": { "method": "GET", "url": url }, "response": { "url": url, "status": status } });
-            event("network.responseCompleted", params)
+            event("network.responseStarted", params)
         };
         seen.take(&done("http://a/", 200), 1);
         seen.take(&done("http://a/x.js", 404), 2);

@@ -93,6 +93,8 @@ pub struct Walk<'r> {
     /// Log-ins that were taken over from an earlier run.
     pub taken_over: Vec<u64>,
     pub(super) captured: BTreeMap<String, String>,
+    /// Where the flows around are called, the outermost first.
+    calls: Vec<String>,
     /// The elements around, the outermost first, each as locators.
     pub(super) inside: Vec<Json>,
     /// Secrets that were typed: never to be seen in evidence.
@@ -142,6 +144,7 @@ impl<'r> Walk<'r> {
             folder,
             taken_over: Vec::new(),
             captured: BTreeMap::new(),
+            calls: Vec::new(),
             inside: Vec::new(),
             secrets: Vec::new(),
             marked: None,
@@ -164,11 +167,23 @@ impl<'r> Walk<'r> {
                 let pictures = self.ended.evidence.files.len();
                 self.marked = None;
                 let answered = self.visit.seen().requests;
+                if step.act.may_leave() {
+                    self.note_measured_page().await;
+                }
                 let result = self.step(step).await;
+                if let Some(pace) = &self.run.services.browsers.pace {
+                    let failed = result.as_ref().err().map(Failure::why);
+                    pace.after(step, began.elapsed(), failed).await;
+                }
                 if !step.act.is_group() {
                     self.answered_before = answered;
                 }
-                self.note_measured_page(step).await;
+                if let Act::Group(name, _) = &step.act
+                    && self.measured.after.as_deref() == Some(name)
+                {
+                    self.measured.after = None;
+                    self.note_measured_page().await;
+                }
                 self.settle(step, began, told, pictures, result).await?;
             }
             Ok(())
@@ -249,7 +264,8 @@ impl<'r> Walk<'r> {
             Failure::Lost(_) | Failure::Ours(_) => return,
         };
         let number = self.ended.evidence.steps.len();
-        let place = format!("at {}", step.place);
+        let calls = self.calls.iter().rev().map(|call| format!(", called at {call}"));
+        let place = format!("at {}{}", step.place, calls.collect::<String>());
         self.ended.broken.push(Broken {
             level: Level::Critical,
             what: format!("step {number} `{}` failed: {}", step.written, failure.why()),
@@ -281,12 +297,25 @@ impl<'r> Walk<'r> {
         if Instant::now() >= self.deadline {
             return Err(Failure::page("the scenario's time was used up before this step"));
         }
-        let Some(frame) = &step.frame else {
-            return self.act(step, limit).await;
+        let whole = self.deadline;
+        if step.act.is_group() && step.within.is_some() && !matches!(step.act, Act::IfSeen(..)) {
+            self.deadline = limit;
+        }
+        let result = match &step.frame {
+            None => self.act(step, limit).await,
+            Some(frame) => match self.enter(frame, limit).await {
+                Ok(()) => {
+                    // What is around the frame is not in it.
+                    let around = std::mem::take(&mut self.inside);
+                    let result = self.act(step, limit).await;
+                    self.inside = around;
+                    self.visit.leave_frame();
+                    result
+                }
+                Err(failure) => Err(failure),
+            },
         };
-        self.enter(frame, limit).await?;
-        let result = self.act(step, limit).await;
-        self.visit.leave_frame();
+        self.deadline = whole;
         result
     }
 
@@ -333,8 +362,18 @@ impl<'r> Walk<'r> {
             Act::Http(probe) => self.http(probe, limit).await,
             Act::Script(code) => self.script(code, limit).await,
             Act::Group(name, steps) => self.group(name, steps).await,
-            Act::Flow(_, steps) => self.walk(steps).await,
-            Act::LogIn(log_in) => self.log_in(log_in, limit).await,
+            Act::Flow(_, steps) => {
+                self.calls.push(step.place.clone());
+                let result = self.walk(steps).await;
+                self.calls.pop();
+                result
+            }
+            Act::LogIn(log_in) => {
+                self.calls.push(step.place.clone());
+                let result = self.log_in(log_in, limit).await;
+                self.calls.pop();
+                result
+            }
             Act::InFrame(frame, steps) => self.in_frame(frame, steps, limit).await,
             Act::InElement(target, steps) => self.in_element(target, steps).await,
             Act::IfSeen(target, steps) => self.if_seen(target, steps, step.within, limit).await,
@@ -342,16 +381,11 @@ impl<'r> Walk<'r> {
         }
     }
 
-    /// Page timings of the measured page, as long as it is the one that is shown.
-    async fn note_measured_page(&mut self, step: &Step) {
-        if let Some(after) = &self.measured.after {
-            match &step.act {
-                Act::Group(name, _) if name == after => self.measured.after = None,
-                _ => return,
-            }
-        }
+    /// Page timings of the measured page, as long as it is the one that is shown: before
+    /// each step that may leave it, and at the end.
+    pub async fn note_measured_page(&mut self) {
         let pages = self.visit.seen().pages.len();
-        if pages == 0 || self.measured.over {
+        if pages == 0 || self.measured.over || self.measured.after.is_some() {
             return;
         }
         if self.measured.origin.is_some() && pages != self.measured.pages {
@@ -423,11 +457,16 @@ impl<'r> Walk<'r> {
                     return Err(Failure::page("the XPath is not valid"));
                 }
                 Err(Trouble::Refused(_) | Trouble::StillLoading) if Instant::now() < limit => {
-                    sleep(LOOK_AGAIN).await;
+                    self.visit.change(limit.min(Instant::now() + LOOK_AGAIN)).await;
                 }
                 Err(trouble) => return Err(trouble.into()),
             }
         }
+    }
+
+    /// What a target is called, with its values filled in.
+    pub(super) fn words(&self, target: &Target) -> String {
+        target.words(&crate::check::http::scope(self.run, &self.captured))
     }
 
     pub(super) async fn enter(&mut self, frame: &Target, limit: Instant) -> Result<(), Failure> {

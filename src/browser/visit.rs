@@ -28,8 +28,12 @@ const SLACK: Duration = Duration::from_secs(1);
 const LOOK_SLICE: Duration = Duration::from_millis(1500);
 /// A page whose HTML is there is acted on after this, pictures or not.
 const PICTURES_PATIENCE: Duration = Duration::from_secs(3);
+/// An empty page is there within this time, or the browser is broken.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(8);
 /// Taking the user context away may take this long.
-const CLEAR_TIMEOUT: Duration = Duration::from_secs(3);
+const CLEAR_TIMEOUT: Duration = Duration::from_secs(10);
+/// Asking which page has crashed takes no page to answer.
+const CRASH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why a command gave no answer to work with.
 #[derive(Debug, Clone)]
@@ -45,6 +49,9 @@ pub enum Trouble {
     /// The page is still loading when its time is up.
     StillLoading,
 }
+
+/// The size of windows as our own browsers are started.
+pub const USUAL_VIEWPORT: (u32, u32) = (1280, 800);
 
 /// What a user context is given besides its isolation.
 #[derive(Debug, Clone, Default)]
@@ -122,9 +129,10 @@ impl Visit {
             "acceptInsecureCerts": look.insecure_tls,
             "unhandledPromptBehavior": { "default": "ignore" },
         });
+        let soon = hard_limit.min(Instant::now() + OPEN_TIMEOUT);
         let created = instance
             .bidi
-            .call(hard_limit, "browser.createUserContext", options)
+            .call(soon, "browser.createUserContext", options)
             .await
             .map_err(|error| lost(&error))?;
         let user = created["userContext"].as_str().unwrap_or_default().to_owned();
@@ -151,7 +159,8 @@ impl Visit {
             frames: Vec::new(),
         };
         visit.dress(look).await?;
-        visit.tab = visit.new_tab(hard_limit).await?;
+        visit.bring_script().await?;
+        visit.tab = visit.new_tab(soon).await?;
         Ok(visit)
     }
 
@@ -162,7 +171,10 @@ impl Visit {
         if let Some(ratio) = look.pixel_ratio {
             size["devicePixelRatio"] = json!(ratio);
         }
-        let mut wanted = vec![("browsingContext.setViewport", size)];
+        let mut wanted = Vec::new();
+        if look.viewport != USUAL_VIEWPORT || look.pixel_ratio.is_some() || self.instance.folder().is_none() {
+            wanted.push(("browsingContext.setViewport", size));
+        }
         if let Some(agent) = &look.user_agent {
             wanted.push(("emulation.setUserAgentOverride", json!({ "userAgent": agent })));
         }
@@ -183,7 +195,10 @@ impl Visit {
                 .collect();
             wanted.push(("network.setExtraHeaders", json!({ "headers": headers })));
         }
-        wanted.push(("browser.setDownloadBehavior", download_behaviour(look)));
+        // Without being told, browsers of our own take no downloads.
+        if look.downloads.is_some() || self.instance.folder().is_none() {
+            wanted.push(("browser.setDownloadBehavior", download_behaviour(look)));
+        }
         for (method, mut params) in wanted {
             params["userContexts"] = json!([self.user]);
             match self.command(self.hard_limit, method, params).await {
@@ -195,10 +210,25 @@ impl Visit {
             }
         }
         if look.follows_requests {
-            let params = json!({ "events": ["network.beforeRequestSent"], "userContexts": [self.user] });
+            let params = json!({ "events": ["network.beforeRequestSent", "network.responseCompleted"], "userContexts": [self.user] });
             self.command(self.hard_limit, "session.subscribe", params).await?;
         }
         Ok(())
+    }
+
+    /// Puts the page script into every page and frame before it is asked anything.
+    async fn bring_script(&self) -> Result<(), Trouble> {
+        let params = json!({
+            "functionDeclaration": PAGE_SCRIPT, "sandbox": SANDBOX, "userContexts": [self.user],
+        });
+        match self
+            .command(self.hard_limit, "script.addPreloadScript", params)
+            .await
+        {
+            // Then it is brought when it is first needed.
+            Ok(_) | Err(Trouble::Refused(_)) => Ok(()),
+            Err(trouble) => Err(trouble),
+        }
     }
 
     /// What happened so far. Not to be held over a wait.
@@ -229,7 +259,7 @@ impl Visit {
     /// # Errors
     /// Why there is no answer, and whose fault it is.
     pub async fn command(&self, limit: Instant, method: &str, params: Json) -> Result<Json, Trouble> {
-        let crashes = self.seen().crashes;
+        let crashes = self.seen().crashed.len();
         let patience = self.hard_limit.min(limit.max(Instant::now()) + SLACK);
         let call = self.instance.bidi.call(patience, method, params);
         tokio::pin!(call);
@@ -239,7 +269,7 @@ impl Visit {
             tokio::select! {
                 reply = &mut call => break reply,
                 () = changed => {
-                    if self.seen().crashes > crashes && self.is_crashed().await {
+                    if self.seen().crashed.len() > crashes && self.is_crashed().await {
                         return Err(Trouble::Crashed(self.crash_words()));
                     }
                 }
@@ -253,12 +283,20 @@ impl Visit {
         }
     }
 
-    /// A crash event names no page: a page that still answers is not it.
+    /// A crash event names no page, but the browser's own number of its connection to one.
     async fn is_crashed(&self) -> bool {
-        let limit = Instant::now() + Duration::from_millis(500);
-        let params = json!({ "expression": "1", "awaitPromise": false, "target": { "context": self.tab } });
-        let reply = self.instance.bidi.call(limit, "script.evaluate", params).await;
-        reply == Err(BidiError::Silent)
+        let limit = Instant::now() + CRASH_TIMEOUT;
+        let params = json!({ "context": self.tab });
+        let Ok(own) = self
+            .instance
+            .bidi
+            .call(limit, "goog:cdp.getSession", params)
+            .await
+        else {
+            return false;
+        };
+        let session = own["session"].as_str().unwrap_or_default();
+        self.seen().crashed.iter().any(|crashed| crashed == session)
     }
 
     fn crash_words(&self) -> String {
@@ -271,15 +309,26 @@ impl Visit {
         }
     }
 
+    /// A page that is slow, or one that holds itself up with dialogs.
+    fn still_loading(&self) -> Trouble {
+        self.held_by_dialog().unwrap_or(Trouble::StillLoading)
+    }
+
+    fn held_by_dialog(&self) -> Option<Trouble> {
+        let seen = self.seen();
+        let dialog = seen.dialog.as_ref()?;
+        Some(Trouble::Hung(format!(
+            "the page waits for an answer to its {} \"{}\" (one of many?)",
+            dialog.kind, dialog.message
+        )))
+    }
+
     async fn why_silent(&self) -> Trouble {
         if !self.instance.answers().await {
             return Trouble::Lost("the browser does not respond any more".into());
         }
-        if let Some(dialog) = &self.seen().dialog {
-            return Trouble::Hung(format!(
-                "the page waits for an answer to its {} \"{}\" (one of many?)",
-                dialog.kind, dialog.message
-            ));
+        if let Some(trouble) = self.held_by_dialog() {
+            return trouble;
         }
         Trouble::Hung("the page does not respond (a script that never ends?)".into())
     }
@@ -308,9 +357,16 @@ impl Visit {
             answer = self.call(place, slice, ASK, &[json!(argument)]).await;
         }
         match answer {
-            // A page that was left behind stops in the middle of an answer.
+            // A page that was left behind stops in the middle of an answer, one that is on
+            // its way gives none yet, and a busy one may still come round.
             Err(Trouble::Hung(_)) if self.seen().navigations > navigations => {
                 Err(Trouble::Refused("the page was left".into()))
+            }
+            Err(Trouble::Hung(_)) if self.seen().progress(&self.tab) == Progress::Waiting => {
+                Err(Trouble::StillLoading)
+            }
+            Err(Trouble::Hung(_)) if Instant::now() < limit => {
+                Err(Trouble::Refused("the page is busy".into()))
             }
             Err(trouble) => Err(trouble),
             Ok(value) => {
@@ -404,8 +460,7 @@ impl Visit {
         let loaded = timeout_at(limit, self.command(limit, "browsingContext.navigate", params)).await;
         match loaded {
             Ok(result) => result.map(drop),
-            // Whether the page is slow or hangs, the next question will show.
-            Err(_) => Err(Trouble::StillLoading),
+            Err(_) => Err(self.still_loading()),
         }
     }
 
@@ -419,7 +474,7 @@ impl Visit {
                 let params = json!({ "context": self.tab, "wait": "complete" });
                 match timeout_at(limit, self.command(limit, "browsingContext.reload", params)).await {
                     Ok(result) => result.map(drop),
-                    Err(_) => Err(Trouble::StillLoading),
+                    Err(_) => Err(self.still_loading()),
                 }
             }
             Travel::Back | Travel::Forward => {
@@ -691,7 +746,7 @@ impl Visit {
         Ok(())
     }
 
-    /// Takes everything of the run out of the browser; false when the browser did not do it.
+    /// Takes everything of the run out of the browser; false when the browser is hung.
     pub async fn clear(self) -> bool {
         self.instance.bidi.forget(&self.user);
         let params = json!({ "userContext": self.user });
@@ -701,7 +756,12 @@ impl Visit {
             .bidi
             .call(limit, "browser.removeUserContext", params)
             .await;
-        removed.is_ok()
+        if removed.is_ok() {
+            return true;
+        }
+        // A page that would not go ends with the browser, once its neighbours have left.
+        self.instance.retire();
+        self.instance.answers().await
     }
 }
 

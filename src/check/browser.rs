@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{Blocks, Kind, Pool, Probe, RunContext};
 use crate::browser::{self, Ended, Journey, Scenario};
 use crate::decode::Reader;
-use crate::model::{Outcome, Threshold, Unit};
+use crate::model::{Language, Outcome, Threshold, Unit};
 
 /// Timings and sizes of the first page.
 pub const PAGE_TIMINGS: &[(&str, Unit)] = &[
@@ -65,7 +65,11 @@ impl Probe for BrowserProbe {
             scenario: &self.scenario,
             folder: evidence_folder(run),
         };
-        outcome(journey.go().await)
+        let mut outcome = outcome(journey.go().await);
+        if run.services.language == Language::Ko {
+            outcome.tell_in_korean();
+        }
+        outcome
     }
 
     fn extra_measures(&self) -> Vec<(String, Option<Unit>)> {

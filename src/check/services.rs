@@ -9,7 +9,7 @@ use super::net::tls::TlsRoots;
 use super::retry::RetryBudget;
 use crate::browser::Browsers;
 use crate::clock::wall_now;
-use crate::model::{Secret, SharedRedactor};
+use crate::model::{Language, Secret, SharedRedactor};
 
 /// What all checks of a process share.
 pub struct Services {
@@ -23,6 +23,8 @@ pub struct Services {
     pub targets: Arc<TargetPolicy>,
     /// Browsers, started when first needed.
     pub browsers: Browsers,
+    /// What people are told in.
+    pub language: Language,
     /// The mask over everything that is kept.
     pub redactor: SharedRedactor,
     /// The project's folder, for files that scenarios upload.

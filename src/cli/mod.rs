@@ -15,6 +15,7 @@ mod list;
 mod oncall;
 mod remote;
 mod run;
+mod scenario;
 mod schema;
 mod serve;
 mod show;
@@ -91,6 +92,8 @@ enum Command {
     Explain(oncall::ExplainArgs),
     /// Test a channel, preview a message, send given-up ones again
     Alert(alert::AlertArgs),
+    /// Walk through a scenario while it is written
+    Scenario(scenario::ScenarioArgs),
     /// Checks from recordings: Chrome DevTools Recorder JSON, Selenium IDE .side
     Import(import::ImportArgs),
     /// JSON Schemas for editors
@@ -114,6 +117,7 @@ pub async fn main(args: Args) -> Exit {
     };
     match args.command {
         Command::Serve(args) => serve::serve(&context, args).await,
+        Command::Scenario(args) => scenario::scenario(&context, args).await,
         Command::Import(args) => import::import(&context, &args),
         Command::Run(args) => run::run(&context, args).await,
         Command::Validate(args) => validate::validate(&context, &args),

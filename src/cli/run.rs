@@ -13,13 +13,15 @@ use tokio::task::JoinSet;
 
 use super::{Context, Exit, use_colours};
 use crate::app::services_with_evidence;
+use crate::browser::clean_leftovers;
 use crate::check::{Pool, Runnable, Services};
 use crate::clock::wall_now;
 use crate::config::Project;
 use crate::decode::{Problem, SecretMode, Severity, nearest};
+use crate::evidence::read_files;
 use crate::judge::judge;
 use crate::model::{CheckId, Level, Reason, RunRecord, Selector, format_duration, is_in_group};
-use crate::report::{Judged, junit::junit, worst};
+use crate::report::{Judged, html::html, junit::junit, worst};
 use crate::schedule::{Finished, Job, run_once};
 
 /// Light checks that run at once.
@@ -27,7 +29,7 @@ const LIGHT_AT_ONCE: usize = 64;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  haetae run                                     every enabled check\n  haetae run partners/payment                    one check\n  haetae run 'partners/**' tag:money --fail-on warning\n  haetae run tag:smoke --junit target/haetae.xml --artifacts target/haetae\n\nIt judges the single run: fail_after and recover_after play no part, and nobody is alerted.\nExit codes: 0 fine, 1 warning (with --fail-on warning), 2 critical, 3 could not be measured."
+    after_help = "Examples:\n  haetae run                                     every enabled check\n  haetae run partners/payment                    one check\n  haetae run 'partners/**' tag:money --fail-on warning\n  haetae run tag:smoke --junit target/haetae.xml --artifacts target/haetae\n  haetae run shop/buy --html report.html         what happened, with pictures, in one file\n\nIt judges the single run: fail_after and recover_after play no part, and nobody is alerted.\nExit codes: 0 fine, 1 warning (with --fail-on warning), 2 critical, 3 could not be measured."
 )]
 pub struct RunArgs {
     /// Ids, globs, tag:x, group:x; none = all enabled
@@ -38,6 +40,9 @@ pub struct RunArgs {
     /// Write a JUnit report
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Write a report for people: one HTML file, pictures included
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Write everything as JSON; - is stdout
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -88,16 +93,64 @@ pub async fn run(context: &Context, args: RunArgs) -> Exit {
         }
     };
     project.settings.browsers.headed = args.headed;
+    if chosen.iter().any(|runnable| runnable.pool == Pool::Browser) {
+        let _ = clean_leftovers();
+    }
     let services = services_with_evidence(&project, args.artifacts.clone(), &context.redactor);
     let json_on_stdout = args.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
     let progress = Progress::new(chosen.len(), json_on_stdout);
     let (runs, ended) = run_all(&chosen, &services, project.settings.browsers.at_once, progress).await;
     services.browsers.shut_down().await;
-    if let Err(exit) = write_reports(&args, &runs) {
+    if let Err(exit) = write_reports(&args, &runs).await {
         return exit;
     }
     print_summary(&runs, chosen.len(), json_on_stdout);
     ended.unwrap_or_else(|| Exit::of_worst(worst(&runs), args.fail_on.level()))
+}
+
+/// The browser check that a file or an id names.
+pub(super) fn scenario_to_try(context: &Context, project: &Project, file: &str) -> Result<Runnable, Exit> {
+    let inside = Path::new(file)
+        .strip_prefix(&project.root)
+        .map_or_else(|_| file.to_owned(), |path| path.display().to_string());
+    let id = inside.trim_start_matches("./").trim_start_matches("checks/");
+    let id = id
+        .strip_suffix(".yaml")
+        .or_else(|| id.strip_suffix(".yml"))
+        .unwrap_or(id);
+    let chosen = choose(project, &[id.to_owned()]).map_err(|message| {
+        eprintln!("{message}");
+        Exit::Usage
+    })?;
+    let in_the_way: Vec<&Problem> = standing_in_the_way(project, &chosen)
+        .into_iter()
+        .filter(|problem| problem.check.as_ref().is_none_or(|id| chosen.contains(id)))
+        .collect();
+    if !in_the_way.is_empty() {
+        context.print_problems(in_the_way);
+        return Err(Exit::Configuration);
+    }
+    match chosen.as_slice() {
+        [id] => match project.checks.get(id) {
+            Some(runnable) if runnable.pool == Pool::Browser => Ok(runnable.clone()),
+            _ => {
+                eprintln!("`{id}` is no browser check: only those have steps to walk through");
+                Err(Exit::Usage)
+            }
+        },
+        several => {
+            eprintln!("`{file}` names {} checks; name one", several.len());
+            Err(Exit::Usage)
+        }
+    }
+}
+
+/// Runs one scenario under the eyes of a person, and tells what came of it.
+pub(super) async fn finish_try(runnable: &Runnable, services: &Arc<Services>) -> Exit {
+    let chosen = std::slice::from_ref(runnable);
+    let (runs, ended) = run_all(chosen, services, 1, Progress::new(1, false)).await;
+    services.browsers.shut_down().await;
+    ended.unwrap_or_else(|| Exit::of_worst(worst(&runs), Level::Critical))
 }
 
 /// The checks that the selectors mean, readable or not. Patterns mean enabled ones; a name
@@ -367,7 +420,7 @@ fn print_summary(runs: &[Judged], chosen: usize, to_stderr: bool) {
     );
 }
 
-fn write_reports(args: &RunArgs, runs: &[Judged]) -> Result<(), Exit> {
+async fn write_reports(args: &RunArgs, runs: &[Judged]) -> Result<(), Exit> {
     let failed = |path: &Path, error: &dyn std::fmt::Display| {
         eprintln!("{} cannot be written: {error}", path.display());
         Exit::Internal
@@ -375,6 +428,11 @@ fn write_reports(args: &RunArgs, runs: &[Judged]) -> Result<(), Exit> {
     if let Some(path) = &args.junit {
         let xml = junit(runs, args.fail_on.level()).map_err(|error| failed(path, &error))?;
         write_by_rename(path, xml.as_bytes()).map_err(|error| failed(path, &error))?;
+    }
+    if let Some(path) = &args.html {
+        let (pictures, sources) = read_files(runs).await;
+        let page = html(runs, &pictures, &sources, wall_now()).map_err(|error| failed(path, &error))?;
+        write_by_rename(path, page.as_bytes()).map_err(|error| failed(path, &error))?;
     }
     if let Some(path) = &args.json {
         let rows: Vec<_> = runs

@@ -13,7 +13,7 @@ use crate::config::schemas;
 )]
 pub struct SchemaArgs {
     /// Which one
-    #[arg(value_parser = ["check", "alerts", "settings"], default_value = "check")]
+    #[arg(value_parser = ["check", "flow", "alerts", "settings"], default_value = "check")]
     which: String,
     /// Write all of them into this folder instead
     #[arg(long, value_name = "DIR")]

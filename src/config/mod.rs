@@ -16,14 +16,14 @@ mod quieting;
 mod settings;
 mod thresholds;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::check::Runnable;
 use crate::decode::{Lookup, Problem, Reader, SecretMode, Severity, Source, schema_of};
 use crate::engine::watchdog_check;
-use crate::model::{CheckId, Hours, Matcher, Secret, Text, Timestamp};
+use crate::model::{CheckId, Hours, Language, Matcher, Secret, Text, Timestamp};
 use crate::notify::Channel;
 use crate::route::{Policy, StormLimit};
 
@@ -157,6 +157,9 @@ pub fn load(options: &LoadOptions) -> Project {
             .as_ref()
             .map(|watchdog| watchdog.channel.clone()),
     );
+    if settings.language == Language::Ko {
+        reader.problems.iter_mut().for_each(Problem::tell_in_korean);
+    }
     Project {
         root: options.root.clone(),
         settings,
@@ -235,8 +238,16 @@ pub fn read_matcher(text: &str, windows: &BTreeMap<String, Hours>) -> Result<Mat
 /// File by file as they were read, and within a file from top to bottom.
 fn in_order(problems: Vec<Problem>) -> Vec<Problem> {
     let mut files: Vec<String> = Vec::new();
+    // A flow is read wherever it is called; what is wrong in it is told once.
+    let mut told = BTreeSet::new();
+    let problems = problems.into_iter().filter(|problem| {
+        let place = problem
+            .place
+            .as_ref()
+            .map(|place| (place.source.name.clone(), place.line, place.column));
+        place.is_none() || told.insert((place, problem.message.clone(), problem.check.clone()))
+    });
     let mut keyed: Vec<_> = problems
-        .into_iter()
         .map(|problem| {
             let key = problem.place.as_ref().map_or((usize::MAX, 0, 0), |place| {
                 let known = files.iter().position(|name| *name == place.source.name);
@@ -255,9 +266,10 @@ fn in_order(problems: Vec<Problem>) -> Vec<Problem> {
 
 /// The JSON Schemas for editors: checks, alerts, settings.
 #[must_use]
-pub fn schemas() -> [(&'static str, serde_json::Value); 3] {
+pub fn schemas() -> [(&'static str, serde_json::Value); 4] {
     [
         ("check", schema_of(check_keys::file_spec(), "haetae check file")),
+        ("flow", schema_of(&crate::browser::FLOW, "haetae flow file")),
         ("alerts", schema_of(&alerts::ALERTS, "haetae alerts file")),
         ("settings", schema_of(&settings::SETTINGS, "haetae.yaml")),
     ]

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::Place;
-use crate::model::CheckId;
+use crate::model::{CheckId, in_korean};
 
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -82,6 +82,16 @@ impl Problem {
     pub fn without_line(mut self) -> Self {
         self.show_line = false;
         self
+    }
+
+    /// The same in Korean; what is not known there stays as it is.
+    pub fn tell_in_korean(&mut self) {
+        if let Some(korean) = in_korean(&self.message) {
+            self.message = korean;
+        }
+        if let Some(korean) = self.hint.as_deref().and_then(in_korean) {
+            self.hint = Some(korean);
+        }
     }
 
     /// What and what to do, without where.

@@ -9,7 +9,7 @@ use regex::Regex;
 use super::spec::{nearest, synonym};
 use super::template::Scope;
 use super::{Entry, Node, Place, Problem, Severity, Spec, Value};
-use crate::model::{CheckId, Quantity, Secret, Unit, parse_duration, parse_quantity};
+use crate::model::{CheckId, Quantity, Secret, Text, Unit, parse_duration, parse_quantity};
 
 /// Where `${env:}` and `${file:}` look.
 pub trait Lookup {
@@ -41,6 +41,8 @@ pub struct Reader<'l> {
     pub captures: BTreeSet<String>,
     /// The flows that are being read, the outermost first, so that none calls itself.
     pub flows: Vec<String>,
+    /// Every text that is read, while somebody wants to know what a part depends on.
+    pub trail: Option<Vec<Text>>,
     /// The check that is being read, so that its problems can be told apart.
     pub check: Option<CheckId>,
     /// Whether a literal password or webhook is an error.
@@ -59,6 +61,7 @@ impl<'l> Reader<'l> {
             scope: Scope::default(),
             captures: BTreeSet::new(),
             flows: Vec::new(),
+            trail: None,
             check: None,
             deny_literal_secrets: true,
             secrets: Vec::new(),

@@ -9,26 +9,40 @@ use super::{Shape, Spec};
 /// The schema of a document whose top is `spec`.
 #[must_use]
 pub fn schema_of(spec: &'static Spec, title: &str) -> Json {
-    let mut defs = BTreeMap::new();
-    define(spec, &mut defs);
+    let mut defs = Defs::default();
+    let top = define(spec, &mut defs);
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": title,
-        "$ref": reference(spec),
-        "$defs": defs,
+        "$ref": top,
+        "$defs": defs.schemas,
     })
 }
 
-fn reference(spec: &Spec) -> String {
-    format!("#/$defs/{}", spec.name.replace(' ', "-"))
+/// The definitions so far. Objects of one name may differ: `expect` of a page and of an answer.
+#[derive(Default)]
+struct Defs {
+    schemas: BTreeMap<String, Json>,
+    named: Vec<(&'static Spec, String)>,
 }
 
-fn define(spec: &'static Spec, defs: &mut BTreeMap<String, Json>) {
-    let name = spec.name.replace(' ', "-");
-    if defs.contains_key(&name) {
-        return;
+/// Defines an object once, and gives the reference to it.
+fn define(spec: &'static Spec, defs: &mut Defs) -> String {
+    let known = defs.named.iter().find(|(known, _)| std::ptr::eq(*known, spec));
+    if let Some((_, name)) = known {
+        return format!("#/$defs/{name}");
     }
-    defs.insert(name.clone(), Json::Null);
+    let base = spec.name.replace(' ', "-");
+    let same = defs
+        .named
+        .iter()
+        .filter(|(known, _)| known.name == spec.name)
+        .count();
+    let name = match same {
+        0 => base,
+        _ => format!("{base}-{}", same + 1),
+    };
+    defs.named.push((spec, name.clone()));
     let mut properties = serde_json::Map::new();
     for key in spec.keys.iter().filter(|key| !key.planned) {
         let mut schema = shape(&key.shape, defs);
@@ -54,10 +68,12 @@ fn define(spec: &'static Spec, defs: &mut BTreeMap<String, Json>) {
     if !required.is_empty() {
         schema["required"] = json!(required);
     }
-    defs.insert(name, schema);
+    let reference = format!("#/$defs/{name}");
+    defs.schemas.insert(name, schema);
+    reference
 }
 
-fn shape(of: &'static Shape, defs: &mut BTreeMap<String, Json>) -> Json {
+fn shape(of: &'static Shape, defs: &mut Defs) -> Json {
     match of {
         Shape::Text | Shape::Plain => json!({ "type": ["string", "number", "boolean"] }),
         Shape::Duration => json!({
@@ -93,8 +109,8 @@ fn shape(of: &'static Shape, defs: &mut BTreeMap<String, Json>) -> Json {
         }
         Shape::Map(item) => json!({ "type": "object", "additionalProperties": shape(item, defs) }),
         Shape::Object(spec) => {
-            define(spec, defs);
-            json!({ "$ref": reference(spec) })
+            let reference = define(spec, defs);
+            json!({ "$ref": reference })
         }
         Shape::Either(shapes) => {
             let any: Vec<Json> = shapes.iter().map(|each| shape(each, defs)).collect();

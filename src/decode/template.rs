@@ -74,7 +74,11 @@ impl Reader<'_> {
         if !literal.is_empty() || parts.is_empty() {
             parts.push(Part::Literal(literal));
         }
-        sound.then(|| Text::new(written, parts))
+        let text = sound.then(|| Text::new(written, parts));
+        if let (Some(trail), Some(text)) = (&mut self.trail, &text) {
+            trail.push(text.clone());
+        }
+        text
     }
 
     fn value(&mut self, inside: &str, place: &Place) -> Option<Vec<Part>> {

@@ -82,12 +82,12 @@ fn play(test: &Test, base: Option<Url>) -> Draft {
 impl Player {
     fn command(&mut self, number: usize, command: &Command) {
         // Commands that were switched off stay off.
-        if command.command.is_empty() || command.command.starts_with("//") {
+        if command.name.is_empty() || command.name.starts_with("//") {
             return;
         }
-        self.place = format!("step {number} `{}`", command.command);
+        self.place = format!("step {number} `{}`", command.name);
         // Older projects wait for pages explicitly; acting waits by itself.
-        let name = command.command.trim_end_matches("AndWait");
+        let name = command.name.trim_end_matches("AndWait");
         if self.branch(name) || self.branches.contains(&Branch::Skipped) {
             return;
         }

@@ -34,7 +34,8 @@ pub struct Test {
 #[serde(default, rename_all = "camelCase")]
 pub struct Command {
     /// What it does.
-    pub command: String,
+    #[serde(rename = "command")]
+    pub name: String,
     /// On which element, mostly.
     pub target: String,
     /// With which value.

@@ -64,21 +64,21 @@ fn is_noise(act: &Act) -> bool {
 
 /// Whether `last` does nothing that `next` would not do by itself.
 fn is_made_needless(last: &Act, next: &Act) -> bool {
-    let subject = match next {
-        Act::Type { into: target, .. }
-        | Act::Choose { from: target, .. }
-        | Act::Upload { to: target, .. }
-        | Act::On(
-            Verb::Clear
-            | Verb::Check
-            | Verb::Uncheck
-            | Verb::Click
-            | Verb::DoubleClick
-            | Verb::RightClick
-            | Verb::Hover,
-            target,
-        ) => target,
-        _ => return false,
+    let (Act::Type { into: subject, .. }
+    | Act::Choose { from: subject, .. }
+    | Act::Upload { to: subject, .. }
+    | Act::On(
+        Verb::Clear
+        | Verb::Check
+        | Verb::Uncheck
+        | Verb::Click
+        | Verb::DoubleClick
+        | Verb::RightClick
+        | Verb::Hover,
+        subject,
+    )) = next
+    else {
+        return false;
     };
     let fills = !matches!(
         next,

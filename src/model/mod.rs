@@ -8,6 +8,7 @@ mod delivery;
 mod hours;
 mod id;
 mod incident;
+mod korean;
 mod level;
 mod matcher;
 mod outcome;
@@ -30,6 +31,7 @@ pub use incident::{
     Acknowledged, ActionTaken, Heard, Incident, IncidentId, Mark, MarkedAs, OnRoute, Suppression,
     TimelineEntry, Transition, TransitionKind,
 };
+pub use korean::in_korean;
 pub use level::Level;
 pub use matcher::{Labels, Matcher};
 pub use outcome::{

@@ -199,6 +199,35 @@ impl Outcome {
         self.evidence.facts.push((name.to_owned(), value.into()));
     }
 
+    /// Tells what was found in Korean; what is not known there stays as it is.
+    pub fn tell_in_korean(&mut self) {
+        let tell = |text: &mut String| {
+            if let Some(korean) = super::in_korean(text) {
+                *text = korean;
+            }
+        };
+        if let Answer::NoAnswer(text) | Answer::NotMeasured(text) = &mut self.answer {
+            tell(text);
+        }
+        for broken in &mut self.broken {
+            tell(&mut broken.what);
+            tell(&mut broken.detail);
+        }
+        self.remarks.iter_mut().for_each(tell);
+        let evidence = &mut self.evidence;
+        for step in &mut evidence.steps {
+            if let StepResult::Skipped(text) | StepResult::Failed(text) = &mut step.result {
+                tell(text);
+            }
+        }
+        for request in &mut evidence.failed_requests {
+            tell(&mut request.what);
+        }
+        for page in &mut evidence.pages {
+            page.failed.iter_mut().for_each(tell);
+        }
+    }
+
     /// Masks every secret in every text of the outcome. Called once, where a run ends, so
     /// that nothing later can carry one on.
     pub fn redact(&mut self, redactor: &Redactor) {

@@ -4,13 +4,17 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod alerts;
+mod apps;
 mod browser;
 mod cli;
 mod config;
 mod crash;
+mod hostile;
 mod http;
+mod korean;
 mod oncall;
 mod pages;
+mod proxy;
 mod receivers;
 mod scenario;
 mod secrets;

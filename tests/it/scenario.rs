@@ -396,7 +396,7 @@ async fn always_runs_after_a_failure_and_hides_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn evidence_shows_what_failed_and_no_secret() {
     let html = "<label>Password <input type=password></label><label>Token <input id=t></label><p id=echo></p><p class=private>Ada Lovelace</p>\
-                <script>t.oninput=()=>{echo.textContent='you typed '+t.value};console.error('first error');fetch('/missing.js')</script>\
+                <script>t.oninput=()=>{echo.textContent='you typed '+t.value};console.error('first error');fetch('/missing.js').then(()=>late.textContent='asked')</script><p id=late></p>\
                 <iframe title=Pay src=/frame></iframe><button disabled>Continue</button>";
     let pages = Pages::start(&[("/", html), ("/frame", "<label>Card secret <input></label>")]).await;
     let folder = Folder::new();
@@ -405,7 +405,7 @@ async fn evidence_shows_what_failed_and_no_secret() {
         &folder,
         &pages,
         ", mask: { css: .private }",
-        "steps:\n  - open: /\n  - type: { into: Token, text: \"${file:token.txt}\" }\n  - { type: { into: Card secret, text: \"${file:token.txt}\" }, frame: Pay }\n  - wait_for: idle\n  - { click: Continue, within: 300ms }\n",
+        "steps:\n  - open: /\n  - type: { into: Token, text: \"${file:token.txt}\" }\n  - { type: { into: Card secret, text: \"${file:token.txt}\" }, frame: Pay }\n  - see: asked\n  - wait_for: idle\n  - { click: Continue, within: 300ms }\n",
     );
     ran.fails_with("button \"Continue\", disabled is disabled");
     let evidence = &ran.run["outcome"]["evidence"];
@@ -459,4 +459,27 @@ async fn another_page_than_the_first_can_be_measured() {
     let second = run(&folder, &pages, ", measure_page: Second", steps);
     assert!(first.ok().measured("time_to_first_byte") < 1_000.0);
     assert!(second.ok().measured("time_to_first_byte") > 1_400.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_page_and_a_slow_one_are_waited_for_as_long_as_the_step_may_take() {
+    // Busy for three seconds; then a page that takes its time to answer.
+    let html = "<p>Here<button onclick=\"const end=Date.now()+3000;while(Date.now()<end);out.textContent='worked'\">Work</button><p id=out></p><a href=/slow>Next</a>";
+    once(
+        html,
+        "  - click: Work\n  - see: worked\n  - click: Next\n  - see: Arrived late\n",
+    )
+    .await
+    .ok();
+    let covered = "<style>form{position:relative}form::after{content:'';position:absolute;inset:0}</style><form><button type=button>Send</button></form>";
+    once(covered, "  - { click: Send, within: 400ms }\n")
+        .await
+        .fails_with("is covered by");
+    let pictured = "<label for=q><img alt=Search></label><input id=q>";
+    once(
+        pictured,
+        "  - type: { into: Search, text: rust }\n  - expect: { value: rust, of: Search }\n",
+    )
+    .await
+    .ok();
 }

@@ -25,7 +25,8 @@ pub fn read_flow(
     let mut given = BTreeMap::new();
     if let Some(with) = fields.get("with") {
         for entry in reader.entries(with) {
-            given.extend(reader.text(&entry.node).map(|text| (entry.key.clone(), text)));
+            let text = reader.text(&entry.node).unwrap_or_else(|| Text::literal(""));
+            given.insert(entry.key.clone(), text);
         }
     }
     let root = find(&name, node, reader)?;
@@ -43,16 +44,18 @@ pub fn read_flow(
 }
 
 /// `log_in_as: qa` runs the flow `log-in/qa`.
-pub fn read_log_in(node: &Node, reader: &mut Reader<'_>) -> Option<Act> {
+pub fn read_log_in(node: &Node, site: Option<&Text>, reader: &mut Reader<'_>) -> Option<Act> {
     let name = format!("log-in/{}", reader.plain(node)?);
     let root = find(&name, node, reader)?;
     inside(&name, node, reader, |reader| {
         let flow = Fields::open(&root, &FLOW, reader)?;
+        let around = reader.trail.replace(Vec::new());
         let params = read_params(&name, node, flow.get("params"), BTreeMap::new(), reader);
         let outer = reader.scope.swap_params(params);
-        let mut read = Steps::default();
+        let mut read = Steps::on(site.cloned());
         let steps = flow.get("steps").map(|node| read.list(node, reader));
         reader.scope.swap_params(outer);
+        let values = std::mem::replace(&mut reader.trail, around).unwrap_or_default();
         if !read.thresholds.is_empty() {
             reader.error(
                 &root,
@@ -64,7 +67,7 @@ pub fn read_log_in(node: &Node, reader: &mut Reader<'_>) -> Option<Act> {
             .and_then(|node| reader.positive_duration(node))
             .unwrap_or(VALID_FOR);
         Some(Act::LogIn(Arc::new(LogIn {
-            key: key_of(&root),
+            key: key_of(&root, site, &values),
             name: name.clone(),
             valid_for,
             steps: steps?,
@@ -72,11 +75,15 @@ pub fn read_log_in(node: &Node, reader: &mut Reader<'_>) -> Option<Act> {
     })
 }
 
-/// The same flow with other content is another log-in.
-fn key_of(root: &Node) -> u64 {
+/// The same flow with other content, on another site or with other values is another log-in.
+fn key_of(root: &Node, site: Option<&Text>, values: &[Text]) -> u64 {
     let mut hasher = DefaultHasher::new();
     root.place.source.name.hash(&mut hasher);
     compact(root).hash(&mut hasher);
+    for text in site.into_iter().chain(values) {
+        text.as_written().hash(&mut hasher);
+        text.constant().hash(&mut hasher);
+    }
     hasher.finish()
 }
 
@@ -171,7 +178,9 @@ fn read_params(
             );
             params.insert(entry.key.clone(), Text::literal(""));
         } else {
-            params.extend(reader.text(&entry.node).map(|text| (entry.key.clone(), text)));
+            // What is missing has been told; the steps that use it need not say so again.
+            let text = reader.text(&entry.node).unwrap_or_else(|| Text::literal(""));
+            params.insert(entry.key.clone(), text);
         }
     }
     if let Some(unknown) = given.keys().next() {

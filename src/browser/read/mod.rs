@@ -9,11 +9,11 @@ use super::device::{DEVICES, Device};
 use super::keys::{BROWSER, PAGE_EXPECT};
 use super::locator::Target;
 use super::scenario::{Scenario, Step, Surroundings};
-use super::visit::Look;
+use super::visit::{Look, USUAL_VIEWPORT};
 use crate::check::Blocks;
 use crate::check::expect::read_blocks;
 use crate::check::http::is_secret_name;
-use crate::decode::{Fields, Node, Problem, Reader, Value, nearest};
+use crate::decode::{Fields, Node, Problem, Reader, Severity, Value, nearest};
 use crate::model::Text;
 use expect::read_page_expect;
 use steps::Steps;
@@ -31,7 +31,8 @@ pub fn read_scenario(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Sce
             .hint("take `retry:` out; `fail_after` keeps a single bad run from being believed"),
         );
     }
-    let mut read = Steps::default();
+    let site = surroundings.as_ref().and_then(|around| around.url.clone());
+    let mut read = Steps::on(site.clone());
     let steps = if let Some(node) = blocks.steps {
         read.list(node, reader)
     } else {
@@ -43,7 +44,7 @@ pub fn read_scenario(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Sce
     };
     let always = blocks
         .always
-        .map(|node| read_always(node, reader))
+        .map(|node| read_always(node, site, reader))
         .unwrap_or_default();
     let expects = read_blocks(blocks.expect, &PAGE_EXPECT, reader, read_page_expect);
     if let Some(node) = blocks.measure {
@@ -84,8 +85,8 @@ fn check_measured_page(scenario: &Scenario, node: &Node, reader: &mut Reader<'_>
 }
 
 /// Clean-up never changes a result, so that nothing in it is judged.
-fn read_always(node: &Node, reader: &mut Reader<'_>) -> Vec<Step> {
-    let mut read = Steps::default();
+fn read_always(node: &Node, site: Option<Text>, reader: &mut Reader<'_>) -> Vec<Step> {
+    let mut read = Steps::on(site);
     let steps = read.list(node, reader);
     if !read.thresholds.is_empty() {
         reader.error(
@@ -128,7 +129,7 @@ fn read_look(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Look {
         .get("viewport")
         .and_then(|node| read_viewport(node, reader))
         .or(device.map(|device| device.viewport))
-        .unwrap_or((1280, 800));
+        .unwrap_or(USUAL_VIEWPORT);
     Look {
         viewport,
         pixel_ratio: device.map(|device| device.pixel_ratio),
@@ -175,7 +176,21 @@ fn read_headers(node: Option<&Node>, reader: &mut Reader<'_>) -> Vec<(String, Te
         if !sound {
             reader.error(&entry.node, format!("`{}` is not a header's name", entry.key));
         }
-        headers.extend(reader.text(&entry.node).map(|text| (entry.key.clone(), text)));
+        let text = reader.text(&entry.node);
+        if text.as_ref().is_some_and(Text::holds_secret) {
+            reader.report(
+                Problem::error(
+                    &entry.node.place,
+                    format!(
+                        "`{}` holds a secret, and goes to every host that the pages ask",
+                        entry.key
+                    ),
+                )
+                .hint("a cookie (`cookies: { set: … }`) or a log-in goes to its own host only")
+                .severity(Severity::Warning),
+            );
+        }
+        headers.extend(text.map(|text| (entry.key.clone(), text)));
     }
     headers
 }

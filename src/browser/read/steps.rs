@@ -12,7 +12,7 @@ use crate::browser::locator::Target;
 use crate::browser::scenario::{Act, Press, Step, Travel};
 use crate::check::expect::{read_blocks, read_level};
 use crate::decode::{Fields, Node, Problem, Reader, Value};
-use crate::model::{Bound, Level, Threshold, Unit};
+use crate::model::{Bound, Level, Text, Threshold, Unit};
 
 use super::expect::read_page_expect;
 use crate::browser::keys::PAGE_EXPECT;
@@ -38,10 +38,20 @@ const MOST_STEPS: usize = 2_000;
 pub struct Steps {
     /// Bounds on named steps.
     pub thresholds: Vec<Threshold>,
+    /// The scenario's `browser.url`.
+    site: Option<Text>,
     count: usize,
 }
 
 impl Steps {
+    /// For the steps of a scenario on this site.
+    pub fn on(site: Option<Text>) -> Self {
+        Self {
+            site,
+            ..Self::default()
+        }
+    }
+
     /// A list of steps.
     pub fn list(&mut self, node: &Node, reader: &mut Reader<'_>) -> Vec<Step> {
         reader.list(node, |reader, item| self.step(item, reader))
@@ -118,7 +128,7 @@ impl Steps {
             "http" => read_http(node, reader)?,
             "script" => read_script(node, reader)?,
             "flow" => read_flow(node, fields, self, reader)?,
-            "log_in_as" => read_log_in(node, reader)?,
+            "log_in_as" => read_log_in(node, self.site.as_ref(), reader)?,
             "step" => self.group(node, fields, reader)?,
             "inside" => self.inside(node, fields, reader)?,
             "if_seen" => Act::IfSeen(target(reader)?, self.inner(node, fields, reader)),

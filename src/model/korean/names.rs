@@ -1,0 +1,101 @@
+//! What stands inside sentences: kinds of values, parts of the format, elements of a page.
+
+use super::Row;
+
+/// Values, objects of the format, secrets.
+pub static NAMES: &[Row] = &[
+    // what a node holds
+    ("nothing", "빈 값"),
+    ("a text", "텍스트"),
+    ("a list", "목록"),
+    ("a map", "맵(키: 값)"),
+    // what a quantity is
+    ("a plain number", "단위 없는 숫자"),
+    ("a time", "시간"),
+    ("a size", "크기"),
+    ("a percentage", "백분율"),
+    // objects of the format
+    ("a check", "점검"),
+    ("a check file", "점검 파일"),
+    ("a check of a list", "목록 안의 점검"),
+    ("a file with several checks", "점검이 여러 개인 파일"),
+    ("a threshold", "임계값"),
+    ("a matcher", "비교 조건"),
+    ("a measurement", "측정값"),
+    ("a turn of the dialogue", "대화의 한 차례"),
+    ("a reply", "응답"),
+    ("a step", "단계"),
+    ("an element", "요소"),
+    ("a flow", "플로(flow)"),
+    ("an alerts file", "알림 파일"),
+    ("a route", "경로(route)"),
+    ("an escalation step", "상위 전달(escalate) 항목"),
+    ("a window", "시간대(window)"),
+    ("a maintenance window", "유지보수 시간(maintenance)"),
+    ("an inhibition", "알림 억제(inhibit)"),
+    // secrets
+    ("a password", "비밀번호"),
+    ("a token", "토큰"),
+    ("a private key", "개인 키"),
+    ("an API key", "API 키"),
+    ("a signing secret", "서명 비밀 값(signing secret)"),
+    ("a routing key", "라우팅 키(routing key)"),
+    ("a webhook's address", "웹훅 주소"),
+    ("the value of `{0}`", "`{0}`의 값"),
+    ("the value of the header `{0}`", "헤더 `{0}`의 값"),
+];
+
+/// Elements, as steps look for them.
+pub static ELEMENTS: &[Row] = &[
+    ("a field called \"{0}\"", "이름이 \"{0}\"인 입력 필드"),
+    (
+        "a button, link or field called \"{0}\", or that text",
+        "이름이 \"{0}\"인 버튼·링크·입력 필드 또는 그 텍스트",
+    ),
+    (
+        "a button, link or field called \"{0}\", or that text, or {1:known}",
+        "이름이 \"{0}\"인 버튼·링크·입력 필드 또는 그 텍스트, 또는 {1}",
+    ),
+    ("the text \"{0}\"", "텍스트 \"{0}\""),
+    ("a field labelled \"{0}\"", "레이블이 \"{0}\"인 입력 필드"),
+    ("a {0} called \"{1}\"", "이름이 \"{1}\"인 {0} 요소"),
+    ("a field with the hint \"{0}\"", "입력 안내가 \"{0}\"인 입력 필드"),
+    (
+        "an element with the test id \"{0}\"",
+        "테스트 ID가 \"{0}\"인 요소",
+    ),
+    ("the CSS selector `{0}`", "CSS 선택자 `{0}`"),
+    ("the XPath `{0}`", "XPath `{0}`"),
+    ("a frame called \"{0}\"", "이름이 \"{0}\"인 프레임"),
+    ("{0:known}, or {1:known}", "{0}, 또는 {1}"),
+    ("{0:known} inside {1:known}", "{1} 안의 {0}"),
+    ("{0:known} near \"{1}\"", "\"{1}\" 근처의 {0}"),
+    ("{0:known} (number {1})", "{0} 중 {1}번째"),
+    // roles without a name
+    ("a button", "버튼"),
+    ("a link", "링크"),
+    ("a textbox", "텍스트 상자"),
+    ("a searchbox", "검색 상자"),
+    ("a checkbox", "체크박스"),
+    ("a radio", "라디오 버튼"),
+    ("a combobox", "콤보 상자"),
+    ("a listbox", "목록 상자"),
+    ("a option", "선택 항목"),
+    ("a heading", "제목(heading)"),
+    ("a img", "이미지"),
+    ("a image", "이미지"),
+    ("a listitem", "목록 항목"),
+    ("a row", "표의 행"),
+    ("a cell", "표의 칸"),
+    ("a table", "표"),
+    ("a dialog", "대화 상자"),
+    ("a alert", "경고 메시지(alert)"),
+    ("a status", "상태 메시지(status)"),
+    ("a tab", "탭"),
+    ("a menuitem", "메뉴 항목"),
+    ("a navigation", "탐색 영역(navigation)"),
+    ("a main", "본문 영역(main)"),
+    ("a form", "양식(form)"),
+    ("a switch", "스위치"),
+    ("a slider", "슬라이더"),
+];
