@@ -564,7 +564,7 @@ async function facts() {
   const resources = performance.getEntriesByType('resource');
   const paint = performance.getEntriesByName('first-contentful-paint')[0];
   return {
-    origin: performance.timeOrigin,
+    origin: location.protocol === 'chrome-error:' ? null : performance.timeOrigin,
     time_to_first_byte: nav ? nav.responseStart : null,
     dom_content_loaded: nav && nav.domContentLoadedEventEnd > 0 ? nav.domContentLoadedEventEnd : null,
     load: nav && nav.loadEventEnd > 0 ? nav.loadEventEnd : null,

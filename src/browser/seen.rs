@@ -124,7 +124,7 @@ impl Seen {
             "browsingContext.domContentLoaded" => self.progressed(params, at_ms, true),
             "browsingContext.load" => self.progressed(params, at_ms, false),
             "browsingContext.navigationFailed" | "browsingContext.navigationAborted" => {
-                self.ended(params, "it was not shown");
+                self.ended(params, "it could not be loaded");
             }
             "browsingContext.fragmentNavigated" | "browsingContext.historyUpdated" => {
                 self.ended(params, "");

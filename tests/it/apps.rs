@@ -97,14 +97,13 @@ struct Scenario {
 }
 
 impl Scenario {
-    fn of(name: &str, url: &str) -> Self {
+    fn of(name: &str, url: &str, step_timeout: &str) -> Self {
         let folder = Folder::new();
         let file = format!("{}/tests/apps/scenarios/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(file).unwrap();
-        // Breaks that delay are to be noticed soon.
         let text = text.replace("${env:HAETAE_APP_PASSWORD}", "${file:password.txt}");
         folder.write("password.txt", PASSWORD);
-        folder.write("haetae.yaml", "step_timeout: 5s\n");
+        folder.write("haetae.yaml", &format!("step_timeout: {step_timeout}\n"));
         folder.write("checks/app.yaml", &text);
         let project = load(&LoadOptions {
             root: folder.path().to_path_buf(),
@@ -146,7 +145,7 @@ fn runs() -> usize {
 
 /// Runs the scenario again and again, two at a time; not one may fail.
 async fn stays_well(application: &Application) {
-    let scenario = Arc::new(Scenario::of(application.name, &application.url()));
+    let scenario = Arc::new(Scenario::of(application.name, &application.url(), "10s"));
     let mut going = JoinSet::new();
     let (mut started, mut done) = (0, 0);
     while done < runs() {
@@ -157,6 +156,9 @@ async fn stays_well(application: &Application) {
         }
         let outcome = going.join_next().await.unwrap().unwrap();
         done += 1;
+        if done % 20 == 0 {
+            eprintln!("{}: {done} runs", application.name);
+        }
         assert!(
             outcome.has_answer() && outcome.broken.is_empty(),
             "run {done} of {}: {:?} {:?}\n{:?}\n{:?}",
@@ -179,7 +181,8 @@ async fn stays_well(application: &Application) {
 /// Breaks the application in one way: the step and the words that tell it.
 async fn is_noticed(application: &Application, breaks: Break, step: &str, said: &[&str]) {
     let proxy = Proxy::start(application.port, breaks).await;
-    let scenario = Scenario::of(application.name, &proxy.url());
+    // Breaks that delay are to be noticed soon.
+    let scenario = Scenario::of(application.name, &proxy.url(), "5s");
     let outcome = scenario.run().await;
     let failed: Vec<_> = outcome
         .evidence

@@ -198,7 +198,7 @@ pub static STEPS: &[Row] = &[
         "the page made the browser's tab crash",
         "페이지 때문에 브라우저 탭이 비정상 종료되었습니다",
     ),
-    ("it was not shown", "페이지가 표시되지 않았습니다"),
+    ("it could not be loaded", "페이지를 불러오지 못했습니다"),
     (
         "it became a download",
         "페이지 대신 파일 내려받기가 시작되었습니다",
