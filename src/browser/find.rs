@@ -204,7 +204,7 @@ fn why_not(words: &str, last: &Json, waited: &str) -> String {
             let by = last.get("by").and_then(Json::as_str).unwrap_or("something");
             format!("{described} is covered by {by}")
         }
-        Some("disabled") => format!("{described} is disabled"),
+        Some("disabled") => format!("{} is disabled", described.trim_end_matches(", disabled")),
         Some("ready") => format!("{described} does not stand still"),
         _ => format!("nothing called \"{words}\" was found within {waited}"),
     }

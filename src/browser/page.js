@@ -369,6 +369,7 @@ async function wait() {
   const end = performance.now() + wanted.for_ms;
   const patience = performance.now() + Math.min(1000, wanted.for_ms / 2);
   let before = null;
+  let between = 40;
   for (;;) {
     query = { ...wanted, first_only: wanted.locators.length > 1 && performance.now() < patience };
     const now = find();
@@ -383,8 +384,10 @@ async function wait() {
     const first = now.status === 'ready' && !before;
     if (performance.now() >= end && !first) return Object.assign(now, { late: true });
     before = now.status === 'ready' ? now : null;
-    // Not a frame: asking for one makes a page paint that has nothing to show.
-    await pause(before ? 20 : 40);
+    // Not a frame: asking for one makes a page paint that has nothing to show. What does not
+    // come soon is looked for less often: looking at a large page is work for it too.
+    await pause(before ? 20 : between);
+    between = Math.min(200, between * 1.25);
   }
 }
 

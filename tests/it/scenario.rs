@@ -407,7 +407,7 @@ async fn evidence_shows_what_failed_and_no_secret() {
         ", mask: { css: .private }",
         "steps:\n  - open: /\n  - type: { into: Token, text: \"${file:token.txt}\" }\n  - { type: { into: Card secret, text: \"${file:token.txt}\" }, frame: Pay }\n  - see: asked\n  - wait_for: idle\n  - { click: Continue, within: 300ms }\n",
     );
-    ran.fails_with("button \"Continue\", disabled is disabled");
+    ran.fails_with("button \"Continue\" is disabled");
     let evidence = &ran.run["outcome"]["evidence"];
     assert!(evidence["console"][0].as_str().unwrap().contains("first error"));
     assert_eq!(evidence["failed_requests"][0]["what"], "404");
