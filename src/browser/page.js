@@ -505,6 +505,10 @@ function offers() {
     if (!described.includes('""')) names.add(described);
   };
   all(CONTROLS + ',h1,h2,h3,h4,label,legend,th', document).forEach(add);
+  for (const el of all('iframe,frame', document)) {
+    const name = [el.title, el.getAttribute('aria-label'), el.name, el.id].map(fold).find(Boolean);
+    names.add(name ? `frame "${name}"` : 'frame without a name');
+  }
   // Short texts too: what a page says is often what was looked for, in other words.
   all('p,li,td,dt,dd,span,strong,em,div,output,[role=alert],[role=status]', document)
     .filter((el) => !el.children.length && fold(el.textContent).length > 2 && el.textContent.length < 100 && !el.closest(CONTROLS))
