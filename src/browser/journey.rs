@@ -143,11 +143,7 @@ impl Journey<'_> {
             self.clean_up(&mut walk).await;
         }
         walk.take_over_events();
-        let suspects_browser = match &result {
-            Err(Failure::Hung(_)) => true,
-            Err(Failure::Page { why, .. }) => why.contains("did not finish loading"),
-            _ => false,
-        };
+        let suspects_browser = result.as_ref().is_err_and(Failure::may_be_the_browser);
         match result {
             Err(Failure::Ours(why)) => walk.ended.ours = Some(why),
             Err(Failure::Lost(why)) => {

@@ -17,6 +17,8 @@ use crate::model::{Broken, Level, Quantity, StepRecord, StepResult, Unfilled};
 /// Between two looks at a page that is not ready.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
+const STILL_LOADING: &str = "the page did not finish loading in time";
+
 /// Why a step did not do what it says.
 #[derive(Debug, Clone)]
 pub enum Failure {
@@ -50,6 +52,12 @@ impl Failure {
         }
     }
 
+    /// Whether a browser that has lost what makes its pages fails like this too.
+    #[must_use]
+    pub fn may_be_the_browser(&self) -> bool {
+        matches!(self, Self::Hung(_)) || self.why() == STILL_LOADING
+    }
+
     pub(super) fn page(why: impl Into<String>) -> Self {
         Self::Page {
             why: why.into(),
@@ -65,7 +73,7 @@ impl From<Trouble> for Failure {
             Trouble::Crashed(why) => Self::Crashed(why),
             Trouble::Lost(why) => Self::Lost(why),
             Trouble::Refused(why) => Self::page(why),
-            Trouble::StillLoading => Self::page("the page did not finish loading in time"),
+            Trouble::StillLoading => Self::page(STILL_LOADING),
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::pages::Pages;
 use crate::support::{
-    Folder, PATIENCE, browser_folders_of, browser_processes_of, output, program, provider, text,
+    Folder, PATIENCE, browser_folders_of, browser_processes_of, program, provider, run_all,
 };
 
 const HOSTILE: &[(&str, &str)] = &[
@@ -50,27 +50,6 @@ fn scenario(pages: &Pages, steps: &str) -> String {
     )
 }
 
-/// All checks of a folder at once: id → level, and what was said.
-fn run_all(folder: &Folder) -> (Value, String) {
-    let json = folder.path().join("r.json");
-    let artifacts = folder.path().join("artifacts");
-    let answer = output(
-        folder.path(),
-        &[
-            "run",
-            "--json",
-            json.to_str().unwrap(),
-            "--artifacts",
-            artifacts.to_str().unwrap(),
-        ],
-    );
-    let read = std::fs::read(&json).unwrap_or_default();
-    (
-        serde_json::from_slice(&read).unwrap_or_default(),
-        format!("{}{}", text(&answer.stdout), text(&answer.stderr)),
-    )
-}
-
 fn level_of(report: &Value, id: &str) -> String {
     let runs = report["runs"].as_array().unwrap();
     let run = runs.iter().find(|run| run["run"]["check"] == id).unwrap();
@@ -91,7 +70,7 @@ async fn hostile_pages_end_in_their_time_and_disturb_nobody() {
     for number in 0..8 {
         folder.write(&format!("checks/good/{number}.yaml"), &scenario(&pages, calm));
     }
-    let (report, said) = run_all(&folder);
+    let (_, said, report) = run_all(&folder);
     for number in 0..8 {
         assert_eq!(level_of(&report, &format!("good/{number}")), "ok", "{said}");
     }
@@ -128,7 +107,7 @@ async fn nothing_is_read_from_disk_or_from_the_cloud_s_metadata() {
         "literal",
         "  - open: \"http://169.254.169.254/latest/meta-data/\"\n",
     );
-    let (report, said) = run_all(&folder);
+    let (_, said, report) = run_all(&folder);
     assert_eq!(level_of(&report, "file"), "ok", "{said}");
     assert_eq!(level_of(&report, "to-file"), "critical", "{said}");
     assert!(
@@ -292,7 +271,7 @@ async fn kills_at_random_moments_leave_nothing_and_the_next_run_succeeds() {
             );
             sleep(Duration::from_millis(20)).await;
         }
-        let (report, said) = run_all(&folder);
+        let (_, said, report) = run_all(&folder);
         assert_eq!(
             level_of(&report, "a"),
             "ok",

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::pages::Pages;
-use crate::support::{Folder, Running, output, text};
+use crate::support::{Folder, Running, output, run_all, text};
 
 /// What came of one run.
 pub struct Ran {
@@ -39,22 +39,10 @@ pub fn run(folder: &Folder, pages: &Pages, browser: &str, rest: &str) -> Ran {
         pages.url()
     );
     folder.write("checks/a.yaml", &check);
-    let (json, artifacts) = (folder.path().join("r.json"), folder.path().join("artifacts"));
-    let answer = output(
-        folder.path(),
-        &[
-            "run",
-            "--json",
-            json.to_str().unwrap(),
-            "--artifacts",
-            artifacts.to_str().unwrap(),
-        ],
-    );
-    let read = std::fs::read(&json).unwrap_or_default();
-    let report: Value = serde_json::from_slice(&read).unwrap_or_default();
+    let (code, said, report) = run_all(folder);
     Ran {
-        code: answer.status.code(),
-        said: format!("{}{}", text(&answer.stdout), text(&answer.stderr)),
+        code,
+        said,
         run: report["runs"][0]["run"].clone(),
     }
 }

@@ -277,6 +277,22 @@ pub fn output(folder: &Path, args: &[&str]) -> Output {
     program(folder).args(args).output().unwrap()
 }
 
+/// Every check of a folder, once: exit code, what was said, and the JSON report.
+pub fn run_all(folder: &Folder) -> (Option<i32>, String, Value) {
+    let (json, artifacts) = (folder.path().join("r.json"), folder.path().join("artifacts"));
+    let args = [
+        "run",
+        "--json",
+        json.to_str().unwrap(),
+        "--artifacts",
+        artifacts.to_str().unwrap(),
+    ];
+    let answer = output(folder.path(), &args);
+    let report = serde_json::from_slice(&std::fs::read(&json).unwrap_or_default()).unwrap_or_default();
+    let said = format!("{}{}", text(&answer.stdout), text(&answer.stderr));
+    (answer.status.code(), said, report)
+}
+
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
