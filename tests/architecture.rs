@@ -215,17 +215,10 @@ fn a_kind_is_named_in_its_own_file_and_its_table_alone() {
                 continue;
             }
             let code = code(&file);
-            for kind in [
-                "\"http\"",
-                "\"tcp\"",
-                "\"browser\"",
-                "\"slack\"",
-                "\"dooray\"",
-                "\"email\"",
-                "\"webhook\"",
-                "\"action\"",
-            ] {
-                assert!(!code.contains(kind), "{} knows the kind {kind}", file.display());
+            let checks = haetae::check::KINDS.iter().map(|kind| kind.name);
+            let channels = haetae::notify::KINDS.iter().map(|kind| kind.name);
+            for kind in checks.chain(channels).map(|name| format!("\"{name}\"")) {
+                assert!(!code.contains(&kind), "{} knows the kind {kind}", file.display());
             }
         }
     }

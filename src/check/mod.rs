@@ -2,6 +2,7 @@
 //!
 //! Invariant: a probe answers with what it saw, never with what it means.
 
+pub mod attempt;
 pub mod browser;
 pub mod capture;
 pub mod expect;

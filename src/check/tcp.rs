@@ -1,26 +1,24 @@
 //! `tcp`: connects, and talks if there is something to say.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use regex::Regex;
-use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
-use tokio_rustls::TlsConnector;
 
+use super::attempt::{Limit, Manners};
 use super::expect::{LEVEL_KEY, broken, read_blocks};
 use super::http::scope;
-use super::net::fault::{Fault, Side};
-use super::net::tls::{TlsRecord, TlsSettings};
-use super::retry::{Again, attempts};
+use super::net::dial::{
+    Address, CA, Dialed, INSECURE_TLS, Peer, SERVER_NAME, TlsWish, Wire, closed, dial, dial_wire,
+};
+use super::net::fault::Fault;
+use super::net::starttls::{self, STARTTLS, StartTls};
 use super::{Blocks, Kind, Pool, Probe, RunContext};
-use crate::decode::{Fields, Key, Node, Problem, Reader, Shape, Spec, Value};
-use crate::model::{Level, Outcome, Quantity, Retry, Text, Timestamp, Unit, format_duration};
+use crate::decode::{Fields, Key, Node, Reader, Shape, Spec, Value};
+use crate::model::{Level, Outcome, Quantity, Text, Unit};
 
 /// The table's line.
 pub static KIND: Kind = Kind {
@@ -58,18 +56,10 @@ static TCP: Spec = Spec {
             "Turns, one after the other: `- expect: \"220\"`, `- send: \"QUIT\\r\\n\"`.",
         ),
         Key::or("tls", Shape::Boolean, "false", "Speak TLS from the start."),
-        Key::new(
-            "server_name",
-            Shape::Plain,
-            "The name the certificate must have; the address's host without it.",
-        ),
-        Key::new(
-            "ca",
-            Shape::Text,
-            "Certificates (PEM) that are trusted besides the platform's.",
-        ),
-        Key::or("insecure_tls", Shape::Boolean, "false", "Accept any certificate."),
-        Key::planned("starttls"),
+        STARTTLS,
+        SERVER_NAME,
+        CA,
+        INSECURE_TLS,
     ],
 };
 
@@ -117,13 +107,12 @@ static TCP_EXPECT: Spec = Spec {
 const LONGEST_REPLY_BYTES: usize = 64 * 1024;
 
 struct TcpProbe {
-    address: Text,
-    host: String,
+    address: Address,
+    manners: Manners,
     turns: Vec<Turn>,
-    tls: Option<(TlsSettings, Option<String>)>,
+    tls: Option<TlsWish>,
+    starttls: Option<StartTls>,
     expects: Vec<(Level, Vec<Reply>)>,
-    retry: Retry,
-    attempt_timeout: Duration,
 }
 
 enum Turn {
@@ -140,7 +129,12 @@ enum Reply {
 fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<dyn Probe>> {
     let before = reader.failures();
     let fields = Fields::open(blocks.settings, &TCP, reader)?;
-    let address = fields.get("address").and_then(|node| read_address(node, reader));
+    let starttls = fields
+        .get("starttls")
+        .and_then(|node| StartTls::read(node, reader));
+    let address = fields
+        .get("address")
+        .and_then(|node| Address::read(node, starttls.map(StartTls::usual_port), reader));
     let mut turns: Vec<Turn> = Vec::new();
     if let Some(node) = fields.get("send") {
         turns.extend(reader.text(node).map(Turn::Send));
@@ -152,60 +146,29 @@ fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<dyn Probe>> 
         .get("tls")
         .and_then(|node| reader.boolean(node))
         .unwrap_or(false);
-    let settings = TlsSettings {
-        extra_roots: fields
-            .get("ca")
-            .and_then(|node| super::http::read_roots(node, reader))
-            .unwrap_or_default(),
-        insecure: fields
-            .get("insecure_tls")
-            .and_then(|node| reader.boolean(node))
-            .unwrap_or(false),
-        ..TlsSettings::default()
-    };
-    let server_name = fields.get("server_name").and_then(|node| reader.plain(node));
+    if let (true, Some(node)) = (tls, fields.get("starttls")) {
+        reader.error(
+            node,
+            "`tls: true` speaks TLS from the start, and `starttls` asks for it: use one",
+        );
+    }
+    let wish = TlsWish::read(&fields, reader);
     if let Some(node) = blocks.measure {
         reader.error(node, "a tcp check has nothing to measure by `measure:`");
     }
     let expects = read_blocks(blocks.expect, &TCP_EXPECT, reader, |fields, reader| {
         read_replies(fields, reader)
     });
+    let address = address?;
     let probe = TcpProbe {
-        host: address
-            .as_ref()
-            .and_then(Text::constant)
-            .and_then(|address| Some(split_address(&address)?.0.to_owned()))
-            .unwrap_or_default(),
-        address: address.unwrap_or_else(|| Text::literal("")),
+        manners: Manners::new(blocks, address.host()),
+        address,
         turns,
-        tls: tls.then_some((settings, server_name)),
+        tls: (tls || starttls.is_some()).then_some(wish),
+        starttls,
         expects,
-        retry: blocks.retry,
-        attempt_timeout: blocks.attempt_timeout,
     };
     (reader.failures() == before).then(|| Box::new(probe) as Box<dyn Probe>)
-}
-
-fn read_address(node: &Node, reader: &mut Reader<'_>) -> Option<Text> {
-    let text = reader.text(node)?;
-    let constant = text.constant().filter(|_| !text.holds_secret());
-    if constant.is_some_and(|address| split_address(&address).is_none()) {
-        reader.report(
-            Problem::error(&node.place, format!("`{text}` is not a host with a port"))
-                .hint("write for example `mail.example:25` or `[::1]:6379`"),
-        );
-        return None;
-    }
-    Some(text)
-}
-
-fn split_address(address: &str) -> Option<(&str, u16)> {
-    let (host, port) = address.rsplit_once(':')?;
-    let host = host
-        .strip_prefix('[')
-        .map_or(Some(host), |inner| inner.strip_suffix(']'))?;
-    let port = port.parse().ok().filter(|port| *port > 0)?;
-    (!host.is_empty() && !host.contains('/')).then_some((host, port))
 }
 
 fn read_turn(reader: &mut Reader<'_>, node: &Node) -> Option<Vec<Turn>> {
@@ -237,110 +200,52 @@ fn read_replies(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Vec<Reply> {
 }
 
 struct Talked {
-    address: SocketAddr,
-    connect_time: Duration,
+    connection: Dialed<()>,
     response_time: Duration,
     /// All that the other side said.
     said: String,
     /// The turn it would not take.
     stuck: Option<String>,
-    certificate_expires: Option<Timestamp>,
 }
 
 #[async_trait]
 impl Probe for TcpProbe {
     async fn run(&self, run: &RunContext) -> Outcome {
-        let again = |last: &Result<Talked, Fault>| match last {
-            Err(fault) if fault.passing => Again::Maybe { after: None },
-            _ => Again::No,
-        };
-        let tried = attempts(
-            self.retry,
-            &self.host,
-            &run.services.retry_budget,
-            run.deadline,
-            |_| self.attempt(run),
-            again,
-        )
-        .await;
-        let mut outcome = match tried.last {
-            Ok(talked) => self.look(run, &talked),
-            Err(fault) if fault.side == Side::Ours => Outcome::not_measured(fault.what),
-            Err(fault) => Outcome::no_answer(fault.what),
-        };
-        outcome.attempts = tried.attempts;
-        outcome.remarks.extend(tried.remark);
-        outcome
+        self.manners
+            .run(
+                run,
+                |limit| self.attempt(run, limit),
+                |talked| self.look(run, &talked),
+            )
+            .await
     }
 
     fn target(&self) -> String {
-        self.host.clone()
+        self.manners.host.clone()
     }
 }
 
 impl TcpProbe {
-    async fn attempt(&self, run: &RunContext) -> Result<Talked, Fault> {
+    async fn attempt(&self, run: &RunContext, limit: Limit) -> Result<Talked, Fault> {
         let captured = BTreeMap::new();
-        let address = self
-            .address
-            .fill(&scope(run, &captured))
-            .map_err(|unfilled| Fault::ours(unfilled.to_string()))?;
-        let (host, port) =
-            split_address(&address).ok_or_else(|| Fault::ours("`address` is not a host with a port"))?;
-        let began = Instant::now();
-        let limit = run.deadline.min(began + self.attempt_timeout);
-        let limit_text = format_duration(limit.duration_since(began));
-        let connecting = async {
-            let addresses = run.services.dns.resolve(host).await?;
-            connect(&addresses, port, run, &address).await
-        };
-        let (stream, remote, connect_time) = timeout_at(limit, connecting)
-            .await
-            .map_err(|_| Fault::passing(format!("no connection to {address} within {limit_text}")))??;
-        match timeout_at(limit, self.talk(run, stream, host, &address, limit)).await {
-            Err(_) => Err(Fault::passing(format!(
-                "{address} did not finish the TLS handshake within {limit_text}"
-            ))),
-            Ok(talked) => talked.map(|talked| Talked {
-                address: remote,
-                connect_time,
-                response_time: began.elapsed(),
-                ..talked
-            }),
-        }
+        let peer = self.address.fill(&scope(run, &captured))?;
+        let dialed = self.connect(&peer, run, &limit).await?;
+        let (connection, stream) = dialed.split();
+        let (said, stuck) = self.dialogue(run, stream, &peer, limit.until()).await?;
+        Ok(Talked {
+            connection,
+            response_time: limit.began.elapsed(),
+            said,
+            stuck,
+        })
     }
 
-    async fn talk(
-        &self,
-        run: &RunContext,
-        stream: TcpStream,
-        host: &str,
-        address: &str,
-        limit: Instant,
-    ) -> Result<Talked, Fault> {
-        let Some((settings, server_name)) = &self.tls else {
-            return self.dialogue(run, stream, address, limit).await;
+    async fn connect(&self, peer: &Peer, run: &RunContext, limit: &Limit) -> Result<Dialed<Wire>, Fault> {
+        let Some(protocol) = self.starttls else {
+            return dial_wire(peer, self.tls.as_ref(), &[], &run.services, limit).await;
         };
-        let record = TlsRecord::default();
-        let config = settings
-            .client_config(&run.services.roots, &record)
-            .map_err(Fault::ours)?;
-        let name = server_name.as_deref().unwrap_or(host).to_owned();
-        let name = ServerName::try_from(name)
-            .map_err(|_| Fault::ours(format!("`{host}` cannot be a certificate's name")))?;
-        let stream = TlsConnector::from(Arc::new(config))
-            .connect(name, stream)
-            .await
-            .map_err(|error| {
-                Fault::from_chain(&error, address)
-                    .unwrap_or_else(|| Fault::passing(format!("TLS with {address} failed: {error}")))
-            })?;
-        let mut talked = self.dialogue(run, stream, address, limit).await?;
-        talked.certificate_expires = record
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .chain_expires;
-        Ok(talked)
+        let plain = dial(peer, &run.services, limit).await?;
+        starttls::upgrade(plain, protocol, self.tls.as_ref(), peer, &run.services, limit).await
     }
 
     /// Takes the turns; ends shortly before `limit` by itself, so that what was said so far
@@ -349,15 +254,14 @@ impl TcpProbe {
         &self,
         run: &RunContext,
         mut stream: S,
-        address: &str,
+        peer: &Peer,
         limit: Instant,
-    ) -> Result<Talked, Fault>
+    ) -> Result<(String, Option<String>), Fault>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let captured = BTreeMap::new();
         let scope = scope(run, &captured);
-        let limit = limit - Duration::from_millis(10).min(limit.duration_since(Instant::now()));
         let mut said = Said::default();
         let mut stuck = None;
         for turn in &self.turns {
@@ -370,7 +274,7 @@ impl TcpProbe {
                     stream
                         .write_all(text.as_bytes())
                         .await
-                        .map_err(|error| closed(&error, address))?;
+                        .map_err(|error| closed(&error, &peer.to_string()))?;
                 }
                 Turn::Expect(reply) => {
                     let filled = reply.fill(&scope)?;
@@ -396,31 +300,13 @@ impl TcpProbe {
             })
             .await;
         }
-        Ok(Talked {
-            address: SocketAddr::from(([0, 0, 0, 0], 0)),
-            connect_time: Duration::ZERO,
-            response_time: Duration::ZERO,
-            said: String::from_utf8_lossy(&said.all).into_owned(),
-            stuck,
-            certificate_expires: None,
-        })
+        Ok((String::from_utf8_lossy(&said.all).into_owned(), stuck))
     }
 
     fn look(&self, run: &RunContext, talked: &Talked) -> Outcome {
         let mut outcome = Outcome::seen();
-        outcome.measure("connect_time", Quantity::time(talked.connect_time));
+        talked.connection.measure(&mut outcome, run.started);
         outcome.measure("response_time", Quantity::time(talked.response_time));
-        if let Some(expires) = talked.certificate_expires {
-            let left_ms = (expires.as_unix_ms() - run.started.as_unix_ms()) as f64;
-            outcome.measure(
-                "certificate_left",
-                Quantity {
-                    value: left_ms,
-                    unit: Unit::Ms,
-                },
-            );
-        }
-        outcome.fact("address", talked.address.to_string());
         let captured = BTreeMap::new();
         let scope = scope(run, &captured);
         if let Some(wanted) = &talked.stuck {
@@ -446,33 +332,6 @@ impl TcpProbe {
         }
         outcome
     }
-}
-
-async fn connect(
-    addresses: &[std::net::IpAddr],
-    port: u16,
-    run: &RunContext,
-    address: &str,
-) -> Result<(TcpStream, SocketAddr, Duration), Fault> {
-    let mut last = Fault::passing(format!("no connection to {address}"));
-    for ip in addresses {
-        if let Some(why) = run.services.targets.refusal(*ip, port) {
-            last = Fault::ours(why);
-            continue;
-        }
-        let remote = SocketAddr::new(*ip, port);
-        let began = Instant::now();
-        match TcpStream::connect(remote).await {
-            Ok(stream) => return Ok((stream, remote, began.elapsed())),
-            Err(error) => last = closed(&error, address),
-        }
-    }
-    Err(last)
-}
-
-fn closed(error: &std::io::Error, address: &str) -> Fault {
-    Fault::from_io(error, address)
-        .unwrap_or_else(|| Fault::passing(format!("the connection to {address} failed: {error}")))
 }
 
 /// What the other side has said.
@@ -534,26 +393,6 @@ impl FilledReply<'_> {
         match self {
             Self::Contains(part) => format!("contain \"{}\"", part.escape_debug()),
             Self::Matches(regex) => format!("match {regex}"),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_have_a_host_and_a_port() {
-        for (text, parts) in [
-            ("mail.example:25", Some(("mail.example", 25))),
-            ("[::1]:6379", Some(("::1", 6379))),
-            ("mail.example", None),
-            (":25", None),
-            ("h:0", None),
-            ("http://h:80", None),
-            ("h:99999", None),
-        ] {
-            assert_eq!(split_address(text), parts, "{text}");
         }
     }
 }

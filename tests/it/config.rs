@@ -50,6 +50,53 @@ fn good_files_have_no_problem() {
     }
 }
 
+/// The YAML blocks of a page that say which file they are: `# checks/mail/inbound.yaml`.
+fn files_of_page(page: &Path) -> Vec<(String, String)> {
+    let text = std::fs::read_to_string(page).unwrap();
+    let blocks = text.split("```yaml\n").skip(1);
+    blocks
+        .filter_map(|block| {
+            let block = block.split("```").next()?;
+            let name = block.lines().next()?.strip_prefix("# ")?.split(' ').next()?;
+            name.starts_with("checks/")
+                .then(|| (name.to_owned(), block.to_owned()))
+        })
+        .collect()
+}
+
+#[test]
+fn every_kind_has_a_page_whose_examples_load() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    for kind in haetae::check::KINDS {
+        let mut page = docs.join(format!("kinds/{}.md", kind.name));
+        if !page.exists() {
+            page = docs.join(format!("{}.md", kind.name));
+        }
+        assert!(page.exists(), "docs/kinds/{}.md is missing", kind.name);
+        let text = std::fs::read_to_string(&page).unwrap();
+        let measured = kind.measures.iter().map(|(name, _)| *name);
+        for word in kind.settings.keys.iter().map(|key| key.name).chain(measured) {
+            let told = text.contains(&format!("`{word}`")) || text.contains(&format!("`{word}:"));
+            assert!(told, "{} does not tell of `{word}`", page.display());
+        }
+        let files = files_of_page(&page);
+        if !page.ends_with("browser.md") {
+            assert!(!files.is_empty(), "{} has no whole example", page.display());
+        }
+        let folder = Folder::new();
+        for (name, text) in &files {
+            folder.write(name, text);
+        }
+        let answer = output(folder.path(), &["validate", "--no-secrets"]);
+        assert!(
+            !text.is_empty() && answer.status.code() == Some(0),
+            "{}: {}",
+            page.display(),
+            crate::support::text(&answer.stderr)
+        );
+    }
+}
+
 #[test]
 fn what_ships_with_haetae_has_no_problem() {
     let answer = output(Path::new(env!("CARGO_MANIFEST_DIR")), &["validate"]);

@@ -1,6 +1,8 @@
 //! What every kind that opens a connection needs: names, addresses, certificates.
 
+pub mod dial;
 pub mod dns;
 pub mod fault;
+pub mod starttls;
 pub mod targets;
 pub mod tls;
