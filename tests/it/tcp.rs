@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
 
+use crate::faults::{Authority, Bad, Certificate, WRONG, bad, issue, refused, tls_echo};
 use crate::support::{Folder, output, text};
 
 fn mail_server() -> SocketAddr {
@@ -75,9 +76,55 @@ fn an_answer_can_be_expected() {
 }
 
 #[test]
-fn a_closed_port_is_refused_and_a_name_that_is_none_does_not_resolve() {
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let (code, said) = check(&format!("tcp: {{ address: \"{closed}\" }}\n"));
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("connection refused"), "{said}");
+fn every_fault_is_told_as_what_it_is() {
+    let expect = "expect: { contains: ready }\n";
+    let says = |address: SocketAddr, part: &str| {
+        let (code, said) = check(&format!("tcp: {{ address: \"{address}\" }}\n{expect}"));
+        assert!(
+            said.contains(part) && code == Some(2),
+            "{code:?}, wanted {part}:\n{said}"
+        );
+    };
+    says(refused(), "connection refused");
+    says(bad(Bad::Silent), "the answer does not contain \"ready\"");
+    says(
+        bad(Bad::Half(b"220 rea".to_vec())),
+        "the answer does not contain \"ready\"",
+    );
+    says(
+        bad(Bad::Drip(Vec::new(), b'.')),
+        "the answer does not contain \"ready\"",
+    );
+    says(
+        bad(Bad::Endless(Vec::new(), vec![b'x'; 4096])),
+        "the answer does not contain \"ready\"",
+    );
+}
+
+#[test]
+fn tls_from_the_start_is_verified() {
+    let authority = Authority::new();
+    let folder = Folder::new();
+    folder.write("ca.pem", &authority.pem);
+    let run = |what: Certificate| {
+        let address = tls_echo(&issue(&authority, what), b"ready");
+        let port = address.port();
+        folder.write(
+            "checks/a.yaml",
+            &format!(
+                "every: 1m\ntimeout: 2s\ntcp: {{ address: \"localhost:{port}\", tls: true, ca: \"${{file:ca.pem}}\" }}\nexpect: {{ contains: ready }}\nthresholds: {{ certificate_left: {{ critical: below 7d }} }}\n"
+            ),
+        );
+        let answer = output(folder.path(), &["run"]);
+        (
+            answer.status.code(),
+            format!("{}{}", text(&answer.stdout), text(&answer.stderr)),
+        )
+    };
+    let (code, said) = run(Certificate::Good);
+    assert_eq!(code, Some(0), "{said}");
+    for (what, part) in WRONG {
+        let (code, said) = run(*what);
+        assert!(said.contains(part) && code == Some(2), "{what:?}: {said}");
+    }
 }

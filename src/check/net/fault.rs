@@ -128,6 +128,9 @@ impl Fault {
                     "the certificate's issuer is not trusted (self-signed, or an intermediate is missing)"
                         .to_owned()
                 }
+                Cert::BadSignature => {
+                    "the certificate's signature is wrong: it is not by the issuer it names".to_owned()
+                }
                 Cert::Revoked => "the certificate has been revoked".to_owned(),
                 other => format!("the certificate is not valid: {other}"),
             },
