@@ -9,13 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::clock::wall_now;
 use crate::config::Project;
 use crate::engine::{Command, Effect, Engine, Memory, Refusal, Run};
+use crate::judge::Past;
 use crate::mailbox::Asked;
-use crate::model::{Delivery, Level, Owed, Timestamp};
+use crate::model::{Check, CheckId, Delivery, Level, Owed, Timestamp};
 use crate::notify::Outbox;
 use crate::schedule::{Finished, Order, Report};
 use crate::status::Status;
@@ -61,6 +63,10 @@ pub struct Recorder {
     again_at: HashMap<String, Instant>,
     /// Who waits until what they asked for is written down.
     waiting: Vec<oneshot::Sender<Result<(), Refusal>>>,
+    /// What checks measured before, as it is found.
+    pasts: JoinSet<(CheckId, Past)>,
+    /// Of which checks that has been asked for.
+    asked_pasts: HashSet<CheckId>,
 }
 
 impl Recorder {
@@ -77,7 +83,7 @@ impl Recorder {
         for (id, state) in engine.states() {
             parts.status.note_level(id, state.level());
         }
-        Self {
+        let mut recorder = Self {
             parts,
             engine,
             flush_at: Some(Instant::now()),
@@ -85,7 +91,11 @@ impl Recorder {
             sent: Vec::new(),
             again_at: HashMap::new(),
             waiting: Vec::new(),
-        }
+            pasts: JoinSet::new(),
+            asked_pasts: HashSet::new(),
+        };
+        recorder.ask_for_pasts();
+        recorder
     }
 
     /// Works until the reports end, then writes what is left.
@@ -106,6 +116,11 @@ impl Recorder {
                 changed = self.parts.project.changed() => {
                     if changed.is_ok() {
                         self.take_project();
+                    }
+                }
+                Some(found) = self.pasts.join_next() => {
+                    if let Ok((check, past)) = found {
+                        self.engine.take_past(&check, past);
                     }
                 }
                 () = sleep_until(wake) => {}
@@ -207,6 +222,24 @@ impl Recorder {
             .filter(|id| !self.engine.states().any(|(known, _)| known == id))
             .collect();
         self.parts.status.forget(&gone);
+        self.ask_for_pasts();
+    }
+
+    /// Relative bounds need what was measured before: it is looked up once per check, while
+    /// runs go on.
+    fn ask_for_pasts(&mut self) {
+        let policy = Arc::clone(&self.parts.project.borrow().policy);
+        for check in policy.checks.values() {
+            let relative = check
+                .thresholds
+                .iter()
+                .any(|threshold| threshold.relative().next().is_some());
+            if relative && self.asked_pasts.insert(check.id.clone()) {
+                let (store, check) = (Arc::clone(&self.parts.store), Arc::clone(check));
+                self.pasts
+                    .spawn(async move { (check.id.clone(), past_of(&check, &*store, wall_now()).await) });
+            }
+        }
     }
 
     /// Writes what is pending; what cannot be written is kept for the next try.
@@ -293,6 +326,33 @@ impl Recorder {
             }
         }
     }
+}
+
+/// What the store knows of a check's measurements, as far as its relative bounds ask.
+async fn past_of(check: &Check, store: &dyn Store, now: Timestamp) -> Past {
+    let mut hours = Vec::new();
+    let mut values = Vec::new();
+    for threshold in &check.thresholds {
+        let spans: Vec<_> = threshold.relative().map(|bound| bound.span()).collect();
+        let name = &threshold.measurement;
+        let mut failed = None;
+        if spans.contains(&None) {
+            match store.hours(&check.id, name, now - Past::REACH).await {
+                Ok(found) => hours.extend(found),
+                Err(error) => failed = Some(error),
+            }
+        }
+        if let Some(longest) = spans.into_iter().flatten().max() {
+            match store.values(&check.id, name, now - longest * 2).await {
+                Ok(found) => values.extend(found),
+                Err(error) => failed = Some(error),
+            }
+        }
+        if let Some(error) = failed {
+            tracing::warn!(check = %check.id, %error, "what was measured before cannot be read");
+        }
+    }
+    Past::remembered(&hours, &values)
 }
 
 fn run_of(finished: Finished) -> Run {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const CORE: &[&str] = &[
     "model",
     "decode",
-    "judge.rs",
+    "judge",
     "alert",
     "route",
     "engine",
@@ -203,7 +203,7 @@ fn a_kind_is_named_in_its_own_file_and_its_table_alone() {
         "alert",
         "route",
         "engine",
-        "judge.rs",
+        "judge",
         "store",
         "schedule",
         "api",

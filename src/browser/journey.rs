@@ -1,6 +1,7 @@
 //! A whole run of a scenario: browser, steps, clean-up, evidence, and nothing left behind.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -12,7 +13,7 @@ use super::visit::{Look, Trouble, Visit};
 use crate::check::RunContext;
 use crate::check::browser::reserve;
 use crate::check::http::scope;
-use crate::model::{Broken, Level};
+use crate::model::{Broken, Level, RunId};
 
 /// One run.
 pub struct Journey<'r> {
@@ -53,14 +54,29 @@ impl Journey<'_> {
             return first.ended;
         }
         let why = if stale {
-            "a log-in of an earlier run did not hold any more; it was done anew"
+            "a log-in of an earlier run did not hold any more; it was done anew".to_owned()
         } else {
-            "the browser was lost in the middle; the run was done once more"
+            let cause = first.ended.ours.as_deref();
+            let cause = cause.unwrap_or("the page made the browser's tab crash");
+            format!("{cause}; the run was done once more")
         };
-        tracing::debug!(check = %self.run.check.id, why);
-        let mut second = self.once().await.ended;
+        tracing::debug!(check = %self.run.check.id, why, "a run is done once more");
+        // What the first try left behind, under the run's id, must not be taken for the second's.
+        let run = RunContext {
+            id: RunId(format!("{}b", self.run.id.0)),
+            check: Arc::clone(&self.run.check),
+            captured: self.run.captured.clone(),
+            services: Arc::clone(&self.run.services),
+            ..*self.run
+        };
+        let again = Journey {
+            run: &run,
+            folder: self.folder.clone(),
+            ..*self
+        };
+        let mut second = again.once().await.ended;
         if second.ours.is_none() {
-            second.remarks.push(why.into());
+            second.remarks.push(why);
         }
         second
     }

@@ -11,6 +11,11 @@ use tokio::time::{Instant, sleep};
 
 /// Between two looks. A page can take a GiB in that time.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// The tab in which the driver translates BiDi keeps something of every command: beyond this it
+/// gets slow, and its browser is to be replaced, in bytes.
+pub const WORN_TRANSLATOR: u64 = 256 << 20;
+/// A page may flood it: then it is ended, and the browser is lost, in bytes.
+const TRANSLATOR_LIMIT: u64 = 1 << 30;
 /// A crash so soon after an ending is that ending.
 const SAME: Duration = Duration::from_secs(3);
 
@@ -19,6 +24,8 @@ const SAME: Duration = Duration::from_secs(3);
 pub struct Used {
     /// By all of them, in bytes, what they share not counted.
     pub bytes: u64,
+    /// By the tab in which the driver translates BiDi, in bytes.
+    pub translator_bytes: u64,
     /// A page was ended a moment ago because it used more than this, in bytes.
     pub ended_above: Option<u64>,
 }
@@ -31,15 +38,20 @@ pub struct MemoryGuard {
 
 struct Shared {
     bytes: AtomicU64,
+    translator: Option<u32>,
+    translator_bytes: AtomicU64,
     ended: Mutex<Option<Instant>>,
     limit: u64,
 }
 
 impl MemoryGuard {
-    /// Watches the processes below `root`; one page may use `limit` bytes.
+    /// Watches the processes below `root`; one page may use `limit` bytes. To be called before
+    /// the first page is opened.
     pub fn start(root: u32, limit: u64) -> Self {
         let shared = Arc::new(Shared {
             bytes: AtomicU64::new(0),
+            translator: translator(root),
+            translator_bytes: AtomicU64::new(0),
             ended: Mutex::new(None),
             limit,
         });
@@ -53,6 +65,7 @@ impl MemoryGuard {
         let ended = *self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner);
         Used {
             bytes: self.shared.bytes.load(Ordering::Relaxed),
+            translator_bytes: self.shared.translator_bytes.load(Ordering::Relaxed),
             ended_above: ended.filter(|at| at.elapsed() < SAME).map(|_| self.shared.limit),
         }
     }
@@ -71,20 +84,47 @@ async fn watch(root: u32, shared: Arc<Shared>) {
         for process in descendants(root) {
             let used = private_bytes(process).unwrap_or(0);
             all += used;
-            if used > shared.limit && is_page(process) {
+            if shared.translator == Some(process) {
+                shared.translator_bytes.store(used, Ordering::Relaxed);
+                if used > TRANSLATOR_LIMIT {
+                    tracing::warn!(used, "a browser was flooded and is ended");
+                    kill(process);
+                }
+            } else if used > shared.limit && is_page(process) {
                 tracing::warn!(
                     used,
                     limit = shared.limit,
                     "a page used too much memory and was ended"
                 );
                 *shared.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-                if let Some(id) = i32::try_from(process).ok().and_then(Pid::from_raw) {
-                    let _ = kill_process(id, Signal::KILL);
-                }
+                kill(process);
             }
         }
         shared.bytes.store(all, Ordering::Relaxed);
     }
+}
+
+fn kill(process: u32) {
+    if let Some(id) = i32::try_from(process).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(id, Signal::KILL);
+    }
+}
+
+/// The renderer that has worked most before any page was opened: ChromeDriver runs its BiDi
+/// translator in a hidden tab.
+fn translator(root: u32) -> Option<u32> {
+    descendants(root)
+        .into_iter()
+        .filter(|process| is_page(*process))
+        .max_by_key(|process| cpu_ticks(*process))
+}
+
+/// User and system time of `/proc/PID/stat`, behind the name in brackets.
+fn cpu_ticks(process: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let behind = stat.rsplit(')').next().unwrap_or_default();
+    let numbers = behind.split_whitespace().skip(11).take(2);
+    numbers.filter_map(|number| number.parse::<u64>().ok()).sum()
 }
 
 /// All processes below one, by the kernel's own lists of each thread's children.

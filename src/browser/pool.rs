@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::driver::DriverCommand;
 use super::instance::Instance;
+use super::memory::WORN_TRANSLATOR;
 use super::pace::Pace;
 use super::state::SavedStates;
 use crate::check::net::targets::TargetPolicy;
@@ -191,8 +192,10 @@ impl Lease {
         if !sound {
             self.instance.retire();
         }
+        let used = self.instance.memory();
         let worn = self.instance.runs.load(Ordering::Acquire) >= RUNS_PER_BROWSER
-            || (last && self.instance.memory().bytes > WORN_OUT);
+            || used.translator_bytes > WORN_TRANSLATOR
+            || (last && used.bytes > WORN_OUT);
         if worn {
             self.instance.retire();
         }

@@ -19,7 +19,7 @@ use crate::clock::wall_now;
 use crate::config::Project;
 use crate::decode::{Problem, SecretMode, Severity, nearest};
 use crate::evidence::read_files;
-use crate::judge::judge;
+use crate::judge::{Past, judge};
 use crate::model::{CheckId, Level, Reason, RunRecord, Selector, format_duration, is_in_group};
 use crate::report::{Judged, html::html, junit::junit, worst};
 use crate::schedule::{Finished, Job, run_once};
@@ -272,9 +272,23 @@ async fn run_all(
     (runs, ended)
 }
 
-fn judged(finished: Finished) -> Judged {
+fn judged(mut finished: Finished) -> Judged {
     let check = finished.job.runnable.check;
-    let verdict = judge(&finished.outcome, &check.thresholds);
+    let verdict = judge(
+        &finished.outcome,
+        &check.thresholds,
+        &Past::default(),
+        finished.started,
+    );
+    for threshold in &check.thresholds {
+        for bound in threshold.relative() {
+            let what = format!(
+                "`{}: {bound}` is not judged here: only a server knows what was before",
+                threshold.measurement
+            );
+            finished.outcome.remarks.push(what);
+        }
+    }
     Judged {
         name: check.name.clone(),
         place: check.place.clone(),

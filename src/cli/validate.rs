@@ -113,11 +113,12 @@ fn print_routes(project: &Project) {
 }
 
 fn print_json(context: &Context, project: &Project, with_routes: bool) {
-    let problems: Vec<_> = project
+    let mut problems: Vec<_> = project
         .problems
         .iter()
         .map(crate::decode::Problem::to_json)
         .collect();
+    problems.dedup();
     let count = |wanted: Severity| {
         project
             .problems

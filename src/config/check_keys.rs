@@ -89,26 +89,75 @@ pub(super) static RETRY: Spec = Spec {
     ],
 };
 
+const THRESHOLD_KEYS: [Key; 8] = [
+    Key::new("warning", Shape::Bound, "From here on it is a warning."),
+    Key::new("critical", Shape::Bound, "From here on it is critical."),
+    Key::or(
+        "floor",
+        Shape::Plain,
+        "100ms for times",
+        "With a bound against the past: values up to this say nothing.",
+    ),
+    Key::or(
+        "min_samples",
+        Shape::Integer(1, 100_000),
+        "20",
+        "With `usual`: so many runs at this hour of the week must be known.",
+    ),
+    Key::new("owner", Shape::Plain, "Who answers for the numbers."),
+    Key::new(
+        "reviewed",
+        Shape::Plain,
+        "When somebody last looked whether they are right: `2026-11-01`.",
+    ),
+    Key::new(
+        "review_every",
+        Shape::Duration,
+        "How often somebody should: `validate` reminds of it.",
+    ),
+    Key::new(
+        "baseline",
+        Shape::Plain,
+        "What was measured when the numbers were chosen, for the record: `20%`.",
+    ),
+];
+
 pub(super) static THRESHOLD: Spec = Spec {
     name: "a threshold",
     example: "response_time: { warning: above 300ms, critical: above 1s }",
-    keys: &[
-        Key::new("warning", Shape::Bound, "From here on it is a warning."),
-        Key::new("critical", Shape::Bound, "From here on it is critical."),
-        Key::new("owner", Shape::Plain, "Who answers for the numbers."),
-        Key::new(
-            "reviewed",
-            Shape::Plain,
-            "When somebody last looked whether they are right: `2026-11-01`.",
-        ),
-        Key::planned("baseline"),
-        Key::planned("review_every"),
-        Key::planned("use"),
-    ],
+    keys: &{
+        let [a, b, c, d, e, f, g, h] = THRESHOLD_KEYS;
+        [
+            a,
+            b,
+            c,
+            d,
+            e,
+            f,
+            g,
+            h,
+            Key::new(
+                "use",
+                Shape::Plain,
+                "A named set of haetae.yaml, whose entry for this measurement holds but for what stands here.",
+            ),
+        ]
+    },
+};
+
+/// A threshold of a named set.
+pub(super) static SET_THRESHOLD: Spec = Spec {
+    name: "a threshold",
+    example: "response_time: { warning: above 300ms, critical: above 1s }",
+    keys: &THRESHOLD_KEYS,
 };
 
 static MEASURE: Shape = Shape::Map(&Shape::Object(&check::capture::CAPTURE));
-static THRESHOLDS: Shape = Shape::Map(&Shape::Object(&THRESHOLD));
+static THRESHOLDS: Shape = Shape::Map(&Shape::Either(&[
+    Shape::Object(&THRESHOLD),
+    // `use: web-page`, or several of them.
+    Shape::OneOrMany(&Shape::Plain),
+]));
 
 /// The keys of a file under `checks/`, for the schema.
 pub(super) fn file_spec() -> &'static Spec {
@@ -215,7 +264,11 @@ static COMMON: &[Key] = &[
     ),
     Key::planned("locations"),
     Key::planned("quorum"),
-    Key::planned("matrix"),
+    Key::new(
+        "matrix",
+        Shape::Map(&Shape::Any),
+        "One check per combination of these values; `${matrix.name}` is one of them.",
+    ),
 ];
 
 fn common_keys() -> Vec<Key> {

@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::check_keys::{CHECK, ENTRY, LIST, PLANNED_KINDS};
 use super::check_times::{Times, read_confirmation, read_retry};
 use super::depends::Named;
+use super::matrix::combinations;
 use super::merge::{Effective, fingerprint, flatten, over};
 use super::settings::read_vars;
-use super::thresholds::read_thresholds;
+use super::thresholds::{ThresholdSets, read_thresholds};
 use crate::check::{self, Blocks, KINDS, Kind, Probe, Runnable};
 use crate::decode::{Fields, Node, Problem, Reader, Source, Spec, Value};
 use crate::engine::is_own;
@@ -27,6 +28,7 @@ pub struct Checks {
     pub(super) depends: Named,
     defaults: Option<Node>,
     overrides: Vec<(String, Text)>,
+    sets: ThresholdSets,
     now: Timestamp,
 }
 
@@ -42,8 +44,14 @@ pub struct Met {
 }
 
 impl Checks {
-    /// None yet; `defaults` are the settings', `overrides` the command line's variables.
-    pub fn new(defaults: Option<Node>, overrides: Vec<(String, Text)>, now: Timestamp) -> Self {
+    /// None yet; `defaults` and `sets` are the settings', `overrides` the command line's
+    /// variables.
+    pub fn new(
+        defaults: Option<Node>,
+        overrides: Vec<(String, Text)>,
+        sets: ThresholdSets,
+        now: Timestamp,
+    ) -> Self {
         Self {
             readable: BTreeMap::new(),
             effective: BTreeMap::new(),
@@ -51,6 +59,7 @@ impl Checks {
             overrides,
             met: BTreeMap::new(),
             depends: Named::new(),
+            sets,
             now,
         }
     }
@@ -115,11 +124,27 @@ impl Checks {
         spec: &'static Spec,
         reader: &mut Reader<'_>,
     ) {
-        reader.check = Some(id.clone());
         let merged = self.merge(node, file_defaults);
-        if let Some(earlier) = self.met.insert(id.clone(), meet(&merged)) {
+        reader.check = Some(id.clone());
+        let Some(combined) = combinations(&merged, reader) else {
+            return self.one(id, &merged, spec, reader);
+        };
+        let outer = reader.scope.clone();
+        for combination in combined {
+            if let Some(id) = parse_id(&format!("{id}/{}", combination.id), node, reader) {
+                self.one(id, &combination.node, spec, reader);
+            }
+            reader.scope = outer.clone();
+        }
+        reader.check = None;
+    }
+
+    /// A check that is one: without `matrix:`, or one of its combinations.
+    fn one(&mut self, id: CheckId, merged: &Node, spec: &'static Spec, reader: &mut Reader<'_>) {
+        reader.check = Some(id.clone());
+        if let Some(earlier) = self.met.insert(id.clone(), meet(merged)) {
             reader.report(
-                Problem::error(&node.place, format!("the id `{id}` is here a second time"))
+                Problem::error(&merged.place, format!("the id `{id}` is here a second time"))
                     .hint(format!("it stands already at {}; ids are unique", earlier.place)),
             );
         }
@@ -127,9 +152,9 @@ impl Checks {
             reader.scope.set(name.clone(), text.clone());
         }
         reader.captures.clear();
-        if let Some(runnable) = self.read(&id, &merged, spec, reader) {
-            let mut rows = flatten(&merged);
-            rows.extend(built_in(&merged, &runnable.check));
+        if let Some(runnable) = self.read(&id, merged, spec, reader) {
+            let mut rows = flatten(merged);
+            rows.extend(built_in(merged, &runnable.check));
             self.effective.insert(id.clone(), rows);
             self.readable.insert(id, runnable);
         }
@@ -192,7 +217,10 @@ impl Checks {
         let measures = probe.as_deref().map(|probe| measures(kind, probe));
         let mut thresholds = fields
             .get("thresholds")
-            .map(|node| read_thresholds(node, kind, measures.as_deref(), reader))
+            .map(|node| {
+                let whole = self.sets.apply(node, reader);
+                read_thresholds(&whole, kind, measures.as_deref(), today(self.now), reader)
+            })
             .unwrap_or_default();
         let check = Check {
             name: fields
@@ -242,6 +270,10 @@ const PRIORITIES: &[(&str, Priority)] = &[
     ("normal", Priority::Normal),
     ("low", Priority::Low),
 ];
+
+fn today(now: Timestamp) -> jiff::civil::Date {
+    now.to_jiff().to_zoned(jiff::tz::TimeZone::UTC).date()
+}
 
 fn meet(node: &Node) -> Met {
     let tags = match node.get("tags").map(|tags| &tags.value) {

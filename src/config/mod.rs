@@ -11,6 +11,7 @@ mod depends;
 mod files;
 mod guards;
 mod matchers;
+mod matrix;
 mod merge;
 mod quieting;
 mod settings;
@@ -134,7 +135,12 @@ pub fn load(options: &LoadOptions) -> Project {
     for (name, text) in &overrides {
         reader.scope.set(name.clone(), text.clone());
     }
-    let mut read = checks::Checks::new(defaults, overrides, options.now);
+    let mut read = checks::Checks::new(
+        defaults,
+        overrides,
+        std::mem::take(&mut settings.threshold_sets),
+        options.now,
+    );
     for source in &files.checks {
         match files::read(source, &mut reader) {
             Some(tree) => read.file(source, &tree, &mut reader),

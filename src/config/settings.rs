@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::check_keys::SET_THRESHOLD;
 use super::guards::{BLIND_GUARD, read_blind_guard};
 use super::merge::flatten;
+use super::thresholds::ThresholdSets;
 use crate::browser::{BrowserSettings, DriverCommand};
 use crate::check::net::targets::{Network, TargetPolicy};
 use crate::decode::{Fields, Key, Node, Problem, Reader, Shape, Spec};
@@ -71,7 +73,11 @@ pub static SETTINGS: Spec = Spec {
             Shape::Object(&BLIND_GUARD),
             "When our own network failed: one message about us, none about targets.",
         ),
-        Key::planned("thresholds"),
+        Key::new(
+            "thresholds",
+            Shape::Map(&Shape::Map(&Shape::Object(&SET_THRESHOLD))),
+            "Named sets of thresholds, for `use:` in checks.",
+        ),
         Key::planned("cluster"),
         Key::planned("otel"),
     ],
@@ -245,6 +251,8 @@ pub struct Settings {
     pub watchdog: Option<Watchdog>,
     /// When haetae doubts its own eyes.
     pub blind_guard: Option<BlindGuard>,
+    /// Named sets of thresholds.
+    pub(super) threshold_sets: ThresholdSets,
     /// Where the controls are named.
     pub(super) controls: Vec<Node>,
     /// Where what was written stands: key down to the value, `haetae.yaml:3`.
@@ -281,6 +289,7 @@ impl Default for Settings {
             language: Language::En,
             watchdog: None,
             blind_guard: None,
+            threshold_sets: ThresholdSets::default(),
             controls: Vec::new(),
             origins: Vec::new(),
         }
@@ -336,6 +345,9 @@ pub fn read(root: &Node, reader: &mut Reader<'_>) -> (Settings, Option<Node>) {
         .and_then(|node| read_watchdog(node, reader));
     if let Some(node) = fields.get("blind_guard") {
         (settings.blind_guard, settings.controls) = read_blind_guard(node, reader);
+    }
+    if let Some(node) = fields.get("thresholds") {
+        settings.threshold_sets = ThresholdSets::read(node, reader);
     }
     settings.browsers = read_browsers(&fields, &mut settings.retention, reader);
     if let Some(targets) = fields.get("targets").and_then(|node| read_targets(node, reader)) {

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::alert::{Batch, CheckState};
+use crate::judge::Past;
 use crate::model::{Check, CheckId, Incident, IncidentId, Quiet, TimelineEntry, Timestamp};
 use crate::route::{Ledger, Policy, Storms};
 
@@ -57,6 +58,7 @@ pub fn remembers_since(now: Timestamp) -> Timestamp {
 pub struct Engine {
     policy: Arc<Policy>,
     states: HashMap<CheckId, CheckState>,
+    pasts: HashMap<CheckId, Past>,
     ledger: Ledger,
     quiets: Vec<Quiet>,
     storms: Storms,
@@ -77,6 +79,7 @@ impl Engine {
             gaps: Gaps::new(&policy, now),
             policy,
             states: memory.states.into_iter().collect(),
+            pasts: HashMap::new(),
             ledger: Ledger::default(),
             quiets: memory.quiets,
             storms: Storms::default(),
@@ -100,6 +103,13 @@ impl Engine {
     /// What is believed of every check.
     pub fn states(&self) -> impl Iterator<Item = (&CheckId, &CheckState)> {
         self.states.iter()
+    }
+
+    /// Takes in what a check measured before its first run here.
+    pub fn take_past(&mut self, check: &CheckId, earlier: Past) {
+        if self.policy.watched(check).is_some() {
+            self.pasts.entry(check.clone()).or_default().join(earlier);
+        }
     }
 
     /// Open incidents, and those that may reopen.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::own::WATCHDOG;
 use super::{Engine, is_own};
 use crate::alert::{self, CheckState};
-use crate::judge::judge;
+use crate::judge::{Past, judge};
 use crate::model::{
     Check, CheckId, Confirmation, Incident, Level, Outcome, Reason, RunId, RunRecord, Suppression, Timestamp,
     Transition, TransitionKind, Verdict,
@@ -49,8 +49,13 @@ impl Engine {
             return None;
         }
         self.policy.watched(&run.check.id)?;
-        let mut verdict = judge(&run.outcome, &run.check.thresholds);
+        let nothing = Past::default();
+        let past = self.pasts.get(&run.check.id).unwrap_or(&nothing);
+        let mut verdict = judge(&run.outcome, &run.check.thresholds, past, run.started);
         let doubted = self.look_at(&run, &verdict, now);
+        if doubted.is_none() {
+            self.learn(&run);
+        }
         if let Some(why) = &doubted {
             verdict = Verdict {
                 level: Level::Unknown,
@@ -79,6 +84,19 @@ impl Engine {
         }
         let confirmation = run.check.confirmation;
         Some(self.step(&run.check, record, &confirmation, now))
+    }
+
+    /// What a run measured is part of the past of the next one.
+    fn learn(&mut self, run: &Run) {
+        let thresholds = &run.check.thresholds;
+        if run.outcome.has_answer()
+            && thresholds
+                .iter()
+                .any(|threshold| threshold.relative().next().is_some())
+        {
+            let past = self.pasts.entry(run.check.id.clone()).or_default();
+            past.take(thresholds, &run.outcome.measurements, run.started);
+        }
     }
 
     /// A due time that was missed.

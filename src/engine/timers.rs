@@ -157,6 +157,8 @@ impl Engine {
             }
         }
         self.policy = next;
+        let policy = &self.policy;
+        self.pasts.retain(|id, _| policy.checks.contains_key(id));
         self.gaps.rearm(&self.policy, now);
         let open: Vec<IncidentId> = self.ledger.open().map(|incident| incident.id.clone()).collect();
         for id in open {

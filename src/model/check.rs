@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bound, Calendar, CheckId};
+use super::{Calendar, CheckId, Threshold};
 
 /// One thing that is watched.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,31 +129,4 @@ pub enum Priority {
     Normal,
     /// Goes before all others.
     High,
-}
-
-/// Bounds on one measurement.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Threshold {
-    /// The measurement's name; `disk_used` alone means every subject of it,
-    /// `disk_used./data` one of them.
-    pub measurement: String,
-    /// Violated: at least a warning.
-    pub warning: Option<Bound>,
-    /// Violated: critical.
-    pub critical: Option<Bound>,
-    /// Who answers for the numbers.
-    pub owner: Option<String>,
-    /// When somebody last looked whether the numbers are still right (a date).
-    pub reviewed: Option<String>,
-}
-
-impl Threshold {
-    /// Whether the measurement called `name` is meant.
-    #[must_use]
-    pub fn covers(&self, name: &str) -> bool {
-        name == self.measurement
-            || name
-                .strip_prefix(&self.measurement)
-                .is_some_and(|rest| rest.starts_with('.'))
-    }
 }

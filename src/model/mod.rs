@@ -16,12 +16,13 @@ mod quantity;
 mod quiet;
 mod redact;
 mod text;
+mod threshold;
 mod time;
 mod totp;
 mod verdict;
 
 pub use calendar::{Calendar, CalendarError};
-pub use check::{Check, Confirmation, Priority, Retry, Schedule, Threshold, Window};
+pub use check::{Check, Confirmation, Priority, Retry, Schedule, Window};
 pub use delivery::{
     AttemptResult, ChannelName, Delivery, DeliveryStatus, Form, Language, Message, Notice, Owed, Purpose,
 };
@@ -43,6 +44,7 @@ pub use quiet::{Maintenance, MaintenanceTime, Quiet, QuietKind};
 pub(crate) use redact::SHORT;
 pub use redact::{MASK, Redactor, Secret, SharedRedactor};
 pub use text::{Part, RunScope, Text, Unfilled};
+pub use threshold::{Change, Criterion, Relative, Threshold, USUAL_MIN_SAMPLES};
 pub use time::{DurationError, Timestamp, format_duration, parse_duration};
 pub use totp::{OneTimeCode, one_time_code};
 pub use verdict::{Reason, Verdict};

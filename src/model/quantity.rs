@@ -121,6 +121,11 @@ pub enum QuantityError {
     /// Not one of the four forms of a bound.
     #[error("`{0}` is not a bound: write `above 300ms`, `below 3`, `outside 3..10` or `inside 80..90`")]
     NotABound(String),
+    /// A bound against the past that is none.
+    #[error(
+        "`{0}` is not a bound: write `above 3x usual`, `below 0.5x usual`, `rising 10% per 1h` or `falling 10% per 1h` (7 days at most)"
+    )]
+    NotRelative(String),
     /// `a..b` with a not below b.
     #[error("the range `{0}` is empty: the first number must be below the second")]
     EmptyRange(String),

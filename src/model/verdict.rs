@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bound, Level, Quantity};
+use super::{Bound, Level, Quantity, Relative};
 
 /// Why a run has its level.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +30,17 @@ pub enum Reason {
         /// What it must not be.
         bound: Bound,
     },
+    /// A measurement is not what it was, or usually is.
+    Unusual {
+        /// The measurement's name.
+        measurement: String,
+        /// What was measured.
+        value: Quantity,
+        /// How it must not differ.
+        bound: Relative,
+        /// What it was, or usually is.
+        then: Quantity,
+    },
     /// A threshold needs a measurement that the answer did not have.
     Missing {
         /// The measurement's name.
@@ -54,6 +65,12 @@ impl fmt::Display for Reason {
                 value,
                 bound,
             } => write!(f, "{measurement} is {value}, {bound}"),
+            Self::Unusual {
+                measurement,
+                value,
+                bound,
+                then,
+            } => write!(f, "{measurement} is {value}, {bound} ({})", bound.told(*then)),
             Self::Missing { measurement } => {
                 write!(f, "could not measure: the answer has no {measurement}")
             }

@@ -1,6 +1,8 @@
 //! Why an incident was, or was not, told: the whole chain in lines for people.
 
-use crate::model::{Check, Incident, Level, TimelineEntry, Timestamp, Transition, format_duration};
+use crate::model::{
+    Check, Criterion, Incident, Level, TimelineEntry, Timestamp, Transition, format_duration,
+};
 use crate::route::{Policy, routes_at_some_time};
 
 /// One delivery with its attempts, as far as the story needs it.
@@ -77,8 +79,7 @@ fn rules(check: &Check) -> Vec<String> {
         window(confirmation.recover_after)
     )];
     for threshold in &check.thresholds {
-        let bound =
-            |name: &str, bound: Option<crate::model::Bound>| bound.map(|bound| format!("{name} {bound}"));
+        let bound = |name: &str, bound: Option<Criterion>| bound.map(|bound| format!("{name} {bound}"));
         let bounds: Vec<String> = [
             bound("warning", threshold.warning),
             bound("critical", threshold.critical),

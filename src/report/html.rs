@@ -262,7 +262,12 @@ mod tests {
                 check: CheckId::parse(id).unwrap(),
                 started: Timestamp::from_unix_ms(1_795_463_340_000),
                 took: Duration::from_millis(4_500),
-                verdict: crate::judge::judge(&outcome, &[]),
+                verdict: crate::judge::judge(
+                    &outcome,
+                    &[],
+                    &crate::judge::Past::default(),
+                    Timestamp::from_unix_ms(0),
+                ),
                 outcome,
             },
             name: HOSTILE.into(),

@@ -139,7 +139,12 @@ mod tests {
                 what: what.into(),
                 detail: "line 1\nline 2".into(),
             });
-            verdict = crate::judge::judge(&outcome, &[]);
+            verdict = crate::judge::judge(
+                &outcome,
+                &[],
+                &crate::judge::Past::default(),
+                Timestamp::from_unix_ms(0),
+            );
             verdict.level = level;
         }
         Judged {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::alert::{Change, CheckState, Gather};
-use crate::model::{Form, Level, Notice, Outcome, Owed, Purpose, RunId, RunRecord, TransitionKind, Verdict};
+use crate::model::{
+    Form, Level, Notice, Outcome, Owed, Purpose, Quantity, RunId, RunRecord, TransitionKind, Unit, Verdict,
+};
 
 struct Opened {
     store: SqliteStore,
@@ -394,4 +396,44 @@ async fn what_was_given_up_can_be_sent_again() {
         .map(|row| row.said)
         .collect();
     assert_eq!(said, ["404"]);
+}
+
+#[tokio::test]
+async fn what_was_measured_is_summed_up_by_the_hour() {
+    let opened = opened().await;
+    let store = &opened.store;
+    let run = |second: i64, ms: f64| {
+        let mut outcome = Outcome::seen();
+        outcome.measure(
+            "step.Pay",
+            Quantity {
+                value: ms,
+                unit: Unit::Ms,
+            },
+        );
+        outcome.measure("steps", Quantity::count(1.0));
+        RunRecord {
+            run: RunId::new(),
+            check: check(),
+            started: at(second),
+            took: Duration::from_millis(1),
+            outcome,
+            verdict: Verdict::default(),
+        }
+    };
+    let batch = Batch {
+        runs: vec![run(0, 9.0), run(3_600, 10.0), run(3_660, 20.0), run(7_200, 40.5)],
+        ..Batch::default()
+    };
+    store.record(&batch, &[]).await.unwrap();
+    let hours = store.hours(&check(), "step", at(3_000)).await.unwrap();
+    let summed: Vec<_> = hours
+        .iter()
+        .map(|hour| (hour.at, hour.count, hour.mean))
+        .collect();
+    assert_eq!(summed, [(at(3_600), 2, 15.0), (at(7_200), 1, 40.5)]);
+    assert!(hours.iter().all(|hour| hour.measurement == "step.Pay"));
+    let values = store.values(&check(), "step.Pay", at(3_660)).await.unwrap();
+    let name = || "step.Pay".to_owned();
+    assert_eq!(values, [(name(), at(3_660), 20.0), (name(), at(7_200), 40.5)]);
 }

@@ -10,6 +10,7 @@ mod sqlite;
 use async_trait::async_trait;
 
 use crate::alert::{Batch, CheckState};
+use crate::judge::HourMean;
 use crate::model::{
     AttemptResult, ChannelName, CheckId, Delivery, Incident, IncidentId, Quiet, TimelineEntry, Timestamp,
     Transition,
@@ -245,6 +246,24 @@ pub trait Store: Send + Sync {
 
     /// A check's runs, the newest first.
     async fn results(&self, check: &CheckId, limit: u32) -> Result<Vec<ResultRow>, StoreError>;
+
+    /// Hour by hour, what a check measured since then: the measurement of this name and those
+    /// of its subjects (`name.…`).
+    async fn hours(
+        &self,
+        check: &CheckId,
+        measurement: &str,
+        since: Timestamp,
+    ) -> Result<Vec<HourMean>, StoreError>;
+
+    /// Every value that a check measured since then, the oldest first: the measurement of
+    /// this name and those of its subjects.
+    async fn values(
+        &self,
+        check: &CheckId,
+        measurement: &str,
+        since: Timestamp,
+    ) -> Result<Vec<(String, Timestamp, f64)>, StoreError>;
 
     /// How many deliveries are owed and how many are dead.
     async fn delivery_counts(&self) -> Result<(u64, u64), StoreError>;

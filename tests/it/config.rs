@@ -155,3 +155,152 @@ fn a_check_nobody_would_hear_of_is_refused() {
         "unknown goes where warnings go: {said}"
     );
 }
+
+#[test]
+fn a_matrix_makes_one_check_per_combination() {
+    let folder = Folder::new();
+    folder.write(
+        "haetae.yaml",
+        "defaults: { every: 1m, timeout: 2s, tags: [\"${matrix.bank}\"] }\n",
+    );
+    folder.write(
+        "checks/banks.yaml",
+        "checks:
+  - id: all
+    name: Bank ${matrix.bank}
+    matrix: { bank: [kb, \"shin han:443\"], path: { health: /h, login: /l } }
+    http: { url: \"https://bank.example/${matrix.bank}${matrix.path}\" }
+",
+    );
+    let project = folder.load();
+    assert!(!project.checks.is_empty(), "{}", folder.problems());
+    let seen: Vec<_> = project
+        .checks
+        .values()
+        .map(|runnable| {
+            (
+                runnable.check.id.as_str(),
+                runnable.check.name.as_str(),
+                runnable.check.tags.join(","),
+            )
+        })
+        .collect();
+    let tag = |text: &str| text.to_owned();
+    assert_eq!(
+        seen,
+        [
+            ("banks/all/kb/health", "Bank kb", tag("kb")),
+            ("banks/all/kb/login", "Bank kb", tag("kb")),
+            (
+                "banks/all/shin-han-443/health",
+                "Bank shin han:443",
+                tag("shin han:443")
+            ),
+            (
+                "banks/all/shin-han-443/login",
+                "Bank shin han:443",
+                tag("shin han:443")
+            ),
+        ]
+    );
+}
+
+#[test]
+fn five_hundred_endpoints_are_a_file_of_twenty_lines_and_one_mistake_is_told_once() {
+    let folder = Folder::new();
+    let hosts: Vec<String> = (0..100).map(|n| format!("p{n}")).collect();
+    let file = |key: &str| {
+        format!(
+            "name: Partner ${{matrix.host}}
+every: 30s
+timeout: 3s
+matrix:
+  host: [{}]
+  path: [/health, /login, /pay, /refund, /status]
+http: {{ url: \"https://${{matrix.host}}.example${{matrix.path}}\" }}
+{key}:
+  response_time: {{ warning: above 300ms, critical: above 1s }}
+",
+            hosts.join(", ")
+        )
+    };
+    folder.write("checks/partners.yaml", &file("thresholds"));
+    assert_eq!(folder.load().checks.len(), 500);
+    folder.write("checks/partners.yaml", &file("treshholds"));
+    let answer = output(folder.path(), &["validate"]);
+    let said = text(&answer.stderr);
+    assert_eq!(said.matches("unknown key `treshholds`").count(), 1, "{said}");
+}
+
+#[test]
+fn named_thresholds_are_shared_and_what_stands_in_the_check_is_stronger() {
+    let folder = Folder::new();
+    folder.write(
+        "haetae.yaml",
+        "defaults: { every: 1m, timeout: 2s }
+thresholds:
+  web-page:
+    response_time: { warning: above 300ms, critical: above 1s, owner: web }
+    certificate_left: { warning: below 30d }
+  strict:
+    response_time: { warning: above 100ms }
+",
+    );
+    folder.write("checks/a.yaml", "http: { url: https://a.example/ }\nthresholds: { use: web-page, body_size: { warning: above 1MB } }\n");
+    folder.write("checks/b.yaml", "http: { url: https://b.example/ }\nthresholds: { use: [web-page, strict], response_time: { critical: above 2s } }\n");
+    folder.write(
+        "checks/c.yaml",
+        "http: { url: https://c.example/ }\nthresholds: { response_time: { use: web-page, owner: me } }\n",
+    );
+    assert_eq!(folder.problems(), "");
+    let project = folder.load();
+    let seen: Vec<String> = project
+        .checks
+        .values()
+        .map(|runnable| {
+            let mut told: Vec<String> = runnable
+                .check
+                .thresholds
+                .iter()
+                .map(|threshold| {
+                    let bound = |bound: Option<haetae::model::Criterion>| {
+                        bound.map_or("-".to_owned(), |bound| bound.to_string())
+                    };
+                    format!(
+                        "{} {}/{} {}",
+                        threshold.measurement,
+                        bound(threshold.warning),
+                        bound(threshold.critical),
+                        threshold.owner.as_deref().unwrap_or("-")
+                    )
+                })
+                .collect();
+            told.sort();
+            told.join("; ")
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            "body_size above 976.6KiB/- -; certificate_left below 30d/- -; response_time above 300ms/above 1s web",
+            "certificate_left below 30d/- -; response_time above 100ms/above 2s web",
+            "response_time above 300ms/above 1s me",
+        ]
+    );
+}
+
+#[test]
+fn numbers_that_nobody_has_looked_at_for_long_are_told() {
+    let folder = Folder::new();
+    folder.write(
+        "checks/a.yaml",
+        "every: 1m\ntimeout: 2s\nhttp: { url: https://a.example/ }\nthresholds:\n  response_time: { warning: above 1s, reviewed: 2024-11-01, review_every: 90d }\n",
+    );
+    let answer = output(folder.path(), &["validate"]);
+    let said = text(&answer.stderr);
+    assert_eq!(answer.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("warning: these numbers were last looked at on 2024-11-01, which is to be every 90d"),
+        "{said}"
+    );
+}

@@ -23,3 +23,4 @@ mod serve;
 mod servers;
 mod support;
 mod tcp;
+mod thresholds;

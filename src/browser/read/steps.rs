@@ -153,13 +153,9 @@ impl Steps {
                     }
                 }
             };
-            self.thresholds.push(Threshold {
-                measurement: format!("step.{name}"),
-                warning: bound("warning"),
-                critical: bound("critical"),
-                owner: None,
-                reviewed: None,
-            });
+            let (warning, critical) = (bound("warning"), bound("critical"));
+            self.thresholds
+                .push(Threshold::new(format!("step.{name}"), warning, critical));
         }
         let steps = self.inner(node, fields, reader);
         Some(Act::Group(name, steps))

@@ -215,8 +215,8 @@ pub static STEPS: &[Row] = &[
     ("the browser's session is gone", "브라우저 세션이 사라졌습니다"),
     ("the browser refuses: {0}", "브라우저가 거부했습니다: {0}"),
     (
-        "the browser was lost in the middle; the run was done once more",
-        "실행 도중 브라우저가 끊어져 처음부터 한 번 더 실행했습니다",
+        "{0:text}; the run was done once more",
+        "{0}. 처음부터 한 번 더 실행했습니다",
     ),
     (
         "no browser was free in time",

@@ -21,6 +21,7 @@ use super::{
     AttemptRow, ChannelRow, DeliveryRow, Horizon, Remembered, ResultRow, Store, StoreError, TransitionRow,
 };
 use crate::alert::Batch;
+use crate::judge::HourMean;
 use crate::model::{
     AttemptResult, ChannelName, CheckId, Delivery, DeliveryStatus, Form, Incident, IncidentId, Notice, Quiet,
     TimelineEntry, Timestamp,
@@ -517,6 +518,24 @@ impl Store for SqliteStore {
             .fetch_all(&self.reader)
             .await?;
         rows.iter().map(|row| result_row(check, row)).collect()
+    }
+
+    async fn hours(
+        &self,
+        check: &CheckId,
+        measurement: &str,
+        since: Timestamp,
+    ) -> Result<Vec<HourMean>, StoreError> {
+        rows::hours(&self.reader, check, measurement, since).await
+    }
+
+    async fn values(
+        &self,
+        check: &CheckId,
+        measurement: &str,
+        since: Timestamp,
+    ) -> Result<Vec<(String, Timestamp, f64)>, StoreError> {
+        rows::values(&self.reader, check, measurement, since).await
     }
 
     async fn delivery_counts(&self) -> Result<(u64, u64), StoreError> {

@@ -1,8 +1,9 @@
 //! Rows as values.
 
 use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqlitePool, SqliteRow};
 
+use crate::judge::HourMean;
 use crate::model::{CheckId, IncidentId, Timestamp};
 use crate::store::{DeliveryRow, ResultRow, StoreError};
 
@@ -62,4 +63,63 @@ pub(super) fn result_row(check: &CheckId, row: &SqliteRow) -> Result<ResultRow, 
         measured: json(row, "measured")?,
         detail: detail.map(|text| serde_json::from_str(&text)).transpose()?,
     })
+}
+
+/// The measurements of a name, and of its subjects, out of the runs since then.
+const MEASURED: &str = "FROM results r, json_each(r.measured) m
+     WHERE r.check_id = $1 AND r.started_us >= $2
+       AND (m.key = $3 OR substr(m.key, 1, length($3) + 1) = $3 || '.')";
+
+pub(super) async fn hours(
+    reader: &SqlitePool,
+    check: &CheckId,
+    measurement: &str,
+    since: Timestamp,
+) -> Result<Vec<HourMean>, StoreError> {
+    let query = format!(
+        "SELECT m.key AS name, MIN(r.started_us) AS at_us, COUNT(*) AS runs,
+                AVG(json_extract(m.value, '$.value')) AS mean
+         {MEASURED} GROUP BY m.key, r.started_us / 3600000000"
+    );
+    let found = sqlx::query(sqlx::AssertSqlSafe(query))
+        .bind(check.as_str())
+        .bind(since.as_unix_us())
+        .bind(measurement)
+        .fetch_all(reader)
+        .await?;
+    let hour = |row: &SqliteRow| {
+        Ok(HourMean {
+            measurement: row.try_get("name")?,
+            at: moment(row, "at_us")?,
+            count: count(row, "runs")?,
+            mean: row.try_get("mean")?,
+        })
+    };
+    found.iter().map(hour).collect()
+}
+
+pub(super) async fn values(
+    reader: &SqlitePool,
+    check: &CheckId,
+    measurement: &str,
+    since: Timestamp,
+) -> Result<Vec<(String, Timestamp, f64)>, StoreError> {
+    let query = format!(
+        "SELECT m.key AS name, r.started_us, CAST(json_extract(m.value, '$.value') AS REAL) AS value
+         {MEASURED} ORDER BY r.started_us"
+    );
+    let found = sqlx::query(sqlx::AssertSqlSafe(query))
+        .bind(check.as_str())
+        .bind(since.as_unix_us())
+        .bind(measurement)
+        .fetch_all(reader)
+        .await?;
+    let value = |row: &SqliteRow| {
+        Ok((
+            row.try_get("name")?,
+            moment(row, "started_us")?,
+            row.try_get("value")?,
+        ))
+    };
+    found.iter().map(value).collect()
 }

@@ -2,14 +2,21 @@
 //!
 //! Invariant: could-not-measure is never ok and never "down"; a missing number is never ok.
 
-use crate::model::{Answer, Level, Outcome, Reason, Threshold, Verdict};
+mod past;
 
-/// What an outcome means under its check's thresholds.
+use crate::model::{
+    Answer, Criterion, Level, Outcome, Quantity, Reason, Relative, Threshold, Timestamp, Verdict,
+};
+
+pub use past::{HourMean, Past, Usual};
+
+/// What an outcome means under its check's thresholds. `past` is what the check measured
+/// before `at`, when the run began; a relative bound that it cannot answer is not judged.
 ///
 /// The reasons are ordered from worst to best (critical, unknown, warning), and within a
 /// level as they were found: the answer, broken expectations, thresholds as written.
 #[must_use]
-pub fn judge(outcome: &Outcome, thresholds: &[Threshold]) -> Verdict {
+pub fn judge(outcome: &Outcome, thresholds: &[Threshold], past: &Past, at: Timestamp) -> Verdict {
     let mut reasons = Vec::new();
     match &outcome.answer {
         Answer::Seen => {}
@@ -30,7 +37,7 @@ pub fn judge(outcome: &Outcome, thresholds: &[Threshold]) -> Verdict {
     // Nor is how long a failed run took: much of it was waiting for what did not come.
     let judged = |threshold: &&Threshold| !(failed && threshold.measurement == "duration");
     for threshold in thresholds.iter().filter(judged) {
-        reasons.extend(judge_threshold(outcome, threshold, failed));
+        reasons.extend(judge_threshold(outcome, threshold, failed, past, at));
     }
     reasons.sort_by_key(|(level, _)| std::cmp::Reverse(*level));
     Verdict {
@@ -39,7 +46,13 @@ pub fn judge(outcome: &Outcome, thresholds: &[Threshold]) -> Verdict {
     }
 }
 
-fn judge_threshold(outcome: &Outcome, threshold: &Threshold, failed: bool) -> Vec<(Level, Reason)> {
+fn judge_threshold(
+    outcome: &Outcome,
+    threshold: &Threshold,
+    failed: bool,
+    past: &Past,
+    at: Timestamp,
+) -> Vec<(Level, Reason)> {
     let mut covered = outcome
         .measurements
         .iter()
@@ -61,19 +74,50 @@ fn judge_threshold(outcome: &Outcome, threshold: &Threshold, failed: bool) -> Ve
     ];
     covered
         .filter_map(|(name, quantity)| {
-            let (level, bound) = bounds.iter().find_map(|(level, bound)| {
-                bound
-                    .filter(|bound| bound.is_violated_by(quantity.value))
-                    .map(|bound| (*level, bound))
-            })?;
-            let reason = Reason::Violated {
-                measurement: name.clone(),
-                value: *quantity,
-                bound,
-            };
-            Some((level, reason))
+            bounds.iter().find_map(|(level, criterion)| {
+                let reason = match (*criterion)? {
+                    Criterion::Fixed(bound) => {
+                        bound.is_violated_by(quantity.value).then(|| Reason::Violated {
+                            measurement: name.clone(),
+                            value: *quantity,
+                            bound,
+                        })
+                    }
+                    Criterion::Relative(bound) => unusual(name, *quantity, bound, threshold, past, at),
+                };
+                Some((*level, reason?))
+            })
         })
         .collect()
+}
+
+fn unusual(
+    name: &str,
+    value: Quantity,
+    bound: Relative,
+    threshold: &Threshold,
+    past: &Past,
+    at: Timestamp,
+) -> Option<Reason> {
+    let then = match bound.span() {
+        Some(span) => past.earlier(name, at, span)?,
+        None => {
+            let usual = past.usual(name, at)?;
+            (usual.samples >= threshold.min_samples).then_some(usual.value)?
+        }
+    };
+    let floor = threshold.floor_of(value.unit);
+    bound
+        .is_violated_by(value.value, then, floor)
+        .then(|| Reason::Unusual {
+            measurement: name.to_owned(),
+            value,
+            bound,
+            then: Quantity {
+                value: then,
+                unit: value.unit,
+            },
+        })
 }
 
 #[cfg(test)]
@@ -83,13 +127,11 @@ mod tests {
 
     fn threshold(measurement: &str, warning: &str, critical: &str) -> Threshold {
         let bound = |text: &str| (!text.is_empty()).then(|| Bound::parse(text, None).unwrap());
-        Threshold {
-            measurement: measurement.into(),
-            warning: bound(warning),
-            critical: bound(critical),
-            owner: None,
-            reviewed: None,
-        }
+        Threshold::new(measurement, bound(warning), bound(critical))
+    }
+
+    fn judge(outcome: &Outcome, thresholds: &[Threshold]) -> Verdict {
+        super::judge(outcome, thresholds, &Past::default(), Timestamp::from_unix_ms(0))
     }
 
     fn answered(workers: f64) -> Outcome {
@@ -168,5 +210,36 @@ mod tests {
         let verdict = judge(&outcome, &[threshold("disk_used", "above 80", "above 90")]);
         assert_eq!(verdict.headline(), "disk_used./data is 95, above 90");
         assert_eq!(verdict.reasons.len(), 1);
+    }
+
+    #[test]
+    fn a_relative_bound_is_judged_once_enough_is_known() {
+        let now = Timestamp::from_unix_ms(90 * 24 * 3_600_000);
+        let known = |count: u32| {
+            let hour = HourMean {
+                measurement: "workers".into(),
+                at: now - std::time::Duration::from_hours(7 * 24),
+                count,
+                mean: 10.0,
+            };
+            Past::remembered(&[hour], &[])
+        };
+        let thresholds = [Threshold {
+            warning: Some(Criterion::parse("above 3x usual", None).unwrap()),
+            critical: Some(Criterion::parse("above 1000", None).unwrap()),
+            ..Threshold::new("workers", None, None)
+        }];
+        let level = |workers: f64, samples: u32| {
+            super::judge(&answered(workers), &thresholds, &known(samples), now).level
+        };
+        assert_eq!(level(31.0, 20), Level::Warning);
+        assert_eq!(level(30.0, 20), Level::Ok);
+        assert_eq!(level(31.0, 19), Level::Ok);
+        assert_eq!(level(1_001.0, 0), Level::Critical);
+        let verdict = super::judge(&answered(31.0), &thresholds, &known(20), now);
+        assert_eq!(
+            verdict.headline(),
+            "workers is 31, above 3x usual (10 is usual at this hour of the week)"
+        );
     }
 }
