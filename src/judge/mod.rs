@@ -99,12 +99,11 @@ fn unusual(
     past: &Past,
     at: Timestamp,
 ) -> Option<Reason> {
-    let then = match bound.span() {
-        Some(span) => past.earlier(name, at, span)?,
-        None => {
-            let usual = past.usual(name, at)?;
-            (usual.samples >= threshold.min_samples).then_some(usual.value)?
-        }
+    let then = if let Some(span) = bound.span() {
+        past.earlier(name, at, span)?
+    } else {
+        let usual = past.usual(name, at)?;
+        (usual.samples >= threshold.min_samples).then_some(usual.value)?
     };
     let floor = threshold.floor_of(value.unit);
     bound
