@@ -17,7 +17,9 @@ const ROUND_PATIENCE: Duration = Duration::from_millis(500);
 impl Walk<'_> {
     pub(super) async fn group(&mut self, name: &str, steps: &[Step]) -> Result<(), Failure> {
         let began = Instant::now();
+        self.groups.push(name.to_owned());
         let result = self.walk(steps).await;
+        self.groups.pop();
         let took = Quantity::time(began.elapsed());
         if result.is_ok() {
             self.ended.measurements.insert(format!("step.{name}"), took);

@@ -12,7 +12,7 @@ use super::locator::{Kind, Target};
 use super::scenario::{Act, Ended, Scenario, Step};
 use super::visit::{Trouble, Visit};
 use crate::check::RunContext;
-use crate::model::{Broken, Level, Quantity, StepRecord, StepResult, Unfilled};
+use crate::model::{Broken, Level, Quantity, StepRecord, StepResult, Unfilled, format_duration};
 
 /// Between two looks at a page that is not ready.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -103,6 +103,10 @@ pub struct Walk<'r> {
     pub(super) captured: BTreeMap<String, String>,
     /// Where the flows around are called, the outermost first.
     calls: Vec<String>,
+    /// The named groups that are gone through, the outermost first.
+    pub(super) groups: Vec<String>,
+    /// Steps so far that are no groups: what people count.
+    counted: usize,
     /// The elements around, the outermost first, each as locators.
     pub(super) inside: Vec<Json>,
     /// Secrets that were typed: never to be seen in evidence.
@@ -153,6 +157,8 @@ impl<'r> Walk<'r> {
             taken_over: Vec::new(),
             captured: BTreeMap::new(),
             calls: Vec::new(),
+            groups: Vec::new(),
+            counted: 0,
             inside: Vec::new(),
             secrets: Vec::new(),
             marked: None,
@@ -236,7 +242,7 @@ impl<'r> Walk<'r> {
         // What failed inside a group has been recorded and told there already.
         if !(step.act.is_group() && self.is_told(&failure)) {
             self.record(step, began, StepResult::Failed(failure.why().to_owned()));
-            self.tell(step, &failure);
+            self.tell(step, &failure, began);
             if is_about_the_page {
                 self.keep_evidence("failed").await;
             }
@@ -254,6 +260,7 @@ impl<'r> Walk<'r> {
     }
 
     fn record(&mut self, step: &Step, began: Instant, result: StepResult) {
+        self.counted += usize::from(!step.act.is_group());
         let ms = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         self.ended.evidence.steps.push(StepRecord {
             step: step.written.clone(),
@@ -265,23 +272,32 @@ impl<'r> Walk<'r> {
     }
 
     /// A failure of the page is a broken expectation; one of our own says nothing of the page.
-    fn tell(&mut self, step: &Step, failure: &Failure) {
+    fn tell(&mut self, step: &Step, failure: &Failure, began: Instant) {
         let detail: &[String] = match failure {
             Failure::Page { detail, .. } => detail,
             Failure::Hung(_) | Failure::Crashed(_) => &[],
             Failure::Lost(_) | Failure::Ours(_) => return,
         };
-        let number = self.ended.evidence.steps.len();
+        let number = self.counted.max(1);
         let calls = self.calls.iter().rev().map(|call| format!(", called at {call}"));
-        let place = format!("at {}{}", step.place, calls.collect::<String>());
+        let mut lines = vec![format!("at {}{}", step.place, calls.collect::<String>())];
+        if !self.groups.is_empty() {
+            lines.push(format!("part of: {}", self.groups.join(" › ")));
+        }
+        lines.extend_from_slice(detail);
+        let says = |word: &str| detail.iter().any(|line| line.starts_with(word));
+        if !says("waited: ") {
+            lines.push(format!("waited: {}", format_duration(began.elapsed())));
+        }
+        if !says("on the page: ")
+            && let Some(page) = self.visit.seen().pages.last()
+        {
+            lines.push(format!("on the page: {}", page.url));
+        }
         self.ended.broken.push(Broken {
             level: Level::Critical,
             what: format!("step {number} `{}` failed: {}", step.written, failure.why()),
-            detail: std::iter::once(&place)
-                .chain(detail)
-                .cloned()
-                .collect::<Vec<_>>()
-                .join("\n"),
+            detail: lines.join("\n"),
         });
     }
 

@@ -350,4 +350,64 @@ pub static CHECKS: &[Row] = &[
         "매개변수가 없는 플로입니다. 플로 파일에 쓰십시오: `params: { … }`",
     ),
     ("it has `{0}`", "이 플로의 매개변수: `{0}`"),
+    // the past, sets, matrices
+    (
+        "`{0}` is not a bound: write `above 3x usual`, `below 0.5x usual`, `rising 10% per 1h` or `falling 10% per 1h` (7 days at most)",
+        "`{0}`은(는) 기준값이 아닙니다. `above 3x usual`, `below 0.5x usual`, `rising 10% per 1h`, `falling 10% per 1h`처럼 쓰십시오 (최대 7일)",
+    ),
+    (
+        "`{0}` changes by {1:known}, but this measures {2:known}: write for example {3}",
+        "`{0}`의 변화량은 {1}인데, 측정값은 {2}입니다. 예: {3}",
+    ),
+    (
+        "`{0}` goes with a bound against the past",
+        "`{0}`은(는) 과거와 비교하는 기준값과 함께 씁니다",
+    ),
+    (
+        "there is no set of thresholds called `{0}`",
+        "`{0}`이라는 기준값 모음이 없습니다",
+    ),
+    (
+        "sets stand in haetae.yaml under `thresholds:`",
+        "모음은 haetae.yaml의 `thresholds:` 아래에 둡니다",
+    ),
+    ("there are {0}", "있는 것: {0}"),
+    (
+        "the set `{0}` has no threshold for `{1}`",
+        "`{0}` 모음에 `{1}`의 기준값이 없습니다",
+    ),
+    ("`matrix` has no `{0}`", "`matrix`에 `{0}`이(가) 없습니다"),
+    ("it has {0}", "있는 것: {0}"),
+    ("`matrix` has no values", "`matrix`에 값이 없습니다"),
+    (
+        "`{0}` gives no name for an id",
+        "`{0}`(으)로는 id를 만들 수 없습니다",
+    ),
+    ("name the values: `{0}`", "값마다 이름을 붙이십시오: `{0}`"),
+    ("`{0}` needs a list of values", "`{0}`에는 값의 목록이 필요합니다"),
+    ("for example `{0}` or `{1}`", "예: `{0}` 또는 `{1}`"),
+    (
+        "`{0}` has `{1}` twice, which makes the same id twice",
+        "`{0}`에 `{1}`이(가) 두 번 있어 같은 id가 두 번 생깁니다",
+    ),
+    (
+        "this makes {0} checks; {1} is the most",
+        "점검이 {0}개가 됩니다. 최대 {1}개입니다",
+    ),
+    (
+        "nobody has said when these numbers were last looked at, which is to be every {0}",
+        "이 값을 언제 마지막으로 검토했는지 적혀 있지 않습니다. {0}마다 검토해야 합니다",
+    ),
+    (
+        "these numbers were last looked at on {0}, which is to be every {1}",
+        "이 값은 {0}에 마지막으로 검토했습니다. {1}마다 검토해야 합니다",
+    ),
+    (
+        "look whether they still fit, and write the day: `{0}`",
+        "아직 맞는지 살펴보고 날짜를 적으십시오: `{0}`",
+    ),
+    (
+        "`tls: true` speaks TLS from the start, and `starttls` asks for it: use one",
+        "`tls: true`는 처음부터 TLS로, `starttls`는 도중에 TLS로 바꿉니다. 하나만 쓰십시오",
+    ),
 ];

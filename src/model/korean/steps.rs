@@ -60,12 +60,14 @@ pub static STEPS: &[Row] = &[
     ("the CSS selector is not valid", "CSS 선택자가 올바르지 않습니다"),
     ("the XPath is not valid", "XPath가 올바르지 않습니다"),
     ("looked for: {0:text}", "찾으려던 것: {0}"),
+    ("part of: {0}", "속한 단계: {0}"),
     ("waited: {0}", "기다린 시간: {0}"),
     ("fits: {0}", "해당하는 요소: {0}"),
     (
         "the element around it (`inside:`) is not there, or not the only one",
         "바깥 요소(`inside:`)가 없거나 하나가 아닙니다",
     ),
+    ("on the page: {0}", "열려 있던 페이지: {0}"),
     (
         "on the page: {0} (title \"{1}\")",
         "현재 페이지: {0} (제목 \"{1}\")",
