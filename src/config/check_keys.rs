@@ -7,7 +7,6 @@ use crate::decode::{Key, Shape, Spec};
 
 /// Kinds of the format that this version cannot run.
 pub(super) const PLANNED_KINDS: &[&str] = &[
-    "tls",
     "dns",
     "domain",
     "ping",
