@@ -15,6 +15,7 @@ pub mod retry;
 pub mod services;
 pub mod tcp;
 pub mod tls;
+pub mod udp;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub static KINDS: &[&Kind] = &[
     &http::KIND,
     &tcp::KIND,
     &tls::KIND,
+    &udp::KIND,
     &browser::KIND,
 ];
 

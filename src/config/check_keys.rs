@@ -10,7 +10,6 @@ pub(super) const PLANNED_KINDS: &[&str] = &[
     "dns",
     "domain",
     "ping",
-    "udp",
     "websocket",
     "grpc",
     "smtp",

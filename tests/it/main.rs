@@ -25,3 +25,4 @@ mod servers;
 mod support;
 mod tcp;
 mod tls;
+mod udp;
