@@ -13,6 +13,7 @@ pub mod net;
 pub mod pulse;
 pub mod retry;
 pub mod services;
+pub mod smtp;
 pub mod tcp;
 pub mod tls;
 pub mod udp;
@@ -35,6 +36,7 @@ pub static KINDS: &[&Kind] = &[
     &tcp::KIND,
     &tls::KIND,
     &udp::KIND,
+    &smtp::KIND,
     &browser::KIND,
 ];
 

@@ -12,7 +12,6 @@ pub(super) const PLANNED_KINDS: &[&str] = &[
     "ping",
     "websocket",
     "grpc",
-    "smtp",
     "mail_dns",
     "sql",
     "redis",

@@ -22,6 +22,7 @@ mod scenario;
 mod secrets;
 mod serve;
 mod servers;
+mod smtp;
 mod support;
 mod tcp;
 mod tls;
