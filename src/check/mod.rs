@@ -17,6 +17,7 @@ pub mod smtp;
 pub mod tcp;
 pub mod tls;
 pub mod udp;
+pub mod websocket;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub static KINDS: &[&Kind] = &[
     &tls::KIND,
     &udp::KIND,
     &smtp::KIND,
+    &websocket::KIND,
     &browser::KIND,
 ];
 

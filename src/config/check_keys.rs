@@ -10,7 +10,6 @@ pub(super) const PLANNED_KINDS: &[&str] = &[
     "dns",
     "domain",
     "ping",
-    "websocket",
     "grpc",
     "mail_dns",
     "sql",

@@ -27,3 +27,4 @@ mod support;
 mod tcp;
 mod tls;
 mod udp;
+mod websocket;

@@ -8,7 +8,7 @@ mod trace;
 
 pub(crate) use expect::HTTP_EXPECT;
 pub(crate) use read::{
-    CLIENT_CERTIFICATE, HTTP, is_secret_name, read_identity, read_probe, read_roots,
+    CLIENT_CERTIFICATE, HTTP, is_secret_name, read_headers, read_identity, read_probe, read_roots,
 };
 pub(crate) use trace::refuse_denied_literal;
 
