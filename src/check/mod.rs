@@ -7,6 +7,7 @@ pub mod browser;
 pub mod capture;
 pub mod dialogue;
 pub mod expect;
+pub mod grpc;
 pub mod http;
 pub mod matcher;
 pub mod net;
@@ -39,6 +40,7 @@ pub static KINDS: &[&Kind] = &[
     &udp::KIND,
     &smtp::KIND,
     &websocket::KIND,
+    &grpc::KIND,
     &browser::KIND,
 ];
 

@@ -10,7 +10,6 @@ pub(super) const PLANNED_KINDS: &[&str] = &[
     "dns",
     "domain",
     "ping",
-    "grpc",
     "mail_dns",
     "sql",
     "redis",
