@@ -182,7 +182,7 @@ impl Probe for TlsProbe {
             .run(
                 run,
                 |limit| self.attempt(run, limit),
-                |shaken| self.look(run, shaken),
+                |shaken| self.look(run, &shaken),
             )
             .await
     }
@@ -224,7 +224,7 @@ impl TlsProbe {
         }
     }
 
-    fn look(&self, run: &RunContext, shaken: Shaken) -> Outcome {
+    fn look(&self, run: &RunContext, shaken: &Shaken) -> Outcome {
         let mut outcome = match &shaken.handshake {
             Ok(_) => Outcome::seen(),
             Err(fault) => fault.clone().into_outcome(),
@@ -239,7 +239,7 @@ impl TlsProbe {
         }
         shaken.tell(&mut outcome);
         if shaken.handshake.is_ok() {
-            self.expect(run, &shaken, &mut outcome);
+            self.expect(run, shaken, &mut outcome);
         }
         outcome
     }

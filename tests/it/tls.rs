@@ -1,11 +1,13 @@
 //! TLS checks: certificates, names, versions, and how they come to be spoken.
 
 use std::net::SocketAddr;
+use std::process::Command;
 
 use serde_json::Value;
 
 use crate::faults::{Authority, Bad, Certificate, Issued, WRONG, bad, issue, refused};
 use crate::peers::{PROTOCOLS, exim, nginx, openssl, peer, postgres};
+use crate::servers::{Server, program_of};
 use crate::support::{Folder, run_all};
 
 struct Desk {
@@ -139,6 +141,43 @@ fn an_accepted_certificate_that_has_expired_is_still_measured() {
 }
 
 #[test]
+fn what_openssl_signs_for_itself_is_told_to_be_an_authoritys() {
+    let server = Server::start(|port, dir| {
+        let file = |name: &str| dir.join(name).display().to_string();
+        let (chain, key) = (file("cert.pem"), file("key.pem"));
+        let made = Command::new(program_of("openssl"))
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+            ])
+            .args([
+                "-nodes",
+                "-subj",
+                "/CN=localhost",
+                "-addext",
+                "subjectAltName=DNS:localhost",
+            ])
+            .args(["-out", &chain, "-keyout", &key])
+            .output()
+            .unwrap();
+        assert!(made.status.success());
+        let mut command = Command::new(program_of("openssl"));
+        command.args(["s_server", "-quiet", "-accept", &format!("127.0.0.1:{port}")]);
+        command.args(["-cert", &chain, "-key", &key]);
+        command
+    });
+    let (code, said, report) = Desk::new().check(server.address.port(), "", "");
+    let part =
+        "the certificate is an authority's (CA), which no server may show: `CN=localhost`, issued by itself";
+    assert!(code == Some(2) && said.contains(part), "{said}");
+    assert!(measured(&report, "certificate_left").is_some(), "{report:#}");
+}
+
+#[test]
 fn the_name_can_be_another_than_the_address() {
     let desk = Desk::new();
     let server = openssl(&desk.issue(Certificate::OtherName), &[]);
@@ -225,20 +264,22 @@ fn a_server_may_want_our_certificate() {
     }
 }
 
+/// What a run of half a second towards this server must say.
+fn says(address: SocketAddr, settings: &str, part: &str) {
+    let folder = Folder::new();
+    folder.write(
+        "checks/a.yaml",
+        &format!("every: 1m\ntimeout: 500ms\ntls: {{ address: \"{address}\"{settings} }}\n"),
+    );
+    let (code, said, _) = run_all(&folder);
+    assert!(
+        code == Some(2) && said.contains(part),
+        "wanted {part}: {code:?} {said}"
+    );
+}
+
 #[test]
 fn every_fault_ends_in_time_and_is_told() {
-    let desk = Desk::new();
-    let says = |address: SocketAddr, settings: &str, part: &str| {
-        desk.folder.write(
-            "checks/a.yaml",
-            &format!("every: 1m\ntimeout: 500ms\ntls: {{ address: \"{address}\"{settings} }}\n"),
-        );
-        let (code, said, _) = run_all(&desk.folder);
-        assert!(
-            code == Some(2) && said.contains(part),
-            "wanted {part}: {code:?} {said}"
-        );
-    };
     says(refused(), "", "connection refused");
     says(bad(Bad::Reset), "", "reset the connection");
     // What we have sent by then may make it a reset.
@@ -268,6 +309,10 @@ fn every_fault_ends_in_time_and_is_told() {
         "",
         "does not speak TLS here",
     );
+}
+
+#[test]
+fn every_fault_before_starttls_ends_in_time_and_is_told() {
     let smtp = ", starttls: smtp";
     says(
         bad(Bad::Silent),

@@ -255,6 +255,8 @@ struct Shown {
     issuer: String,
     valid_from: Timestamp,
     valid_until: Timestamp,
+    /// Whether it may vouch for others (RFC 5280 §4.2.1.9).
+    is_authority: bool,
 }
 
 impl Shown {
@@ -266,6 +268,7 @@ impl Shown {
             issuer: short_name(parsed.issuer()),
             valid_from: moment(parsed.validity().not_before.timestamp()),
             valid_until: moment(parsed.validity().not_after.timestamp()),
+            is_authority: parsed.is_ca(),
         })
     }
 }
@@ -323,6 +326,16 @@ fn refusal(error: &rustls::Error, chain: &[Shown], now: Timestamp) -> String {
                 let (from, subject) = (shown.valid_from, &shown.subject);
                 format!("{short}: `{subject}` is valid from {from} on")
             })
+        }
+        (Cert::Other(_), [leaf, ..]) if leaf.is_authority => {
+            let (subject, issuer) = (&leaf.subject, &leaf.issuer);
+            let whose = match subject == issuer {
+                true => "itself".to_owned(),
+                false => format!("`{issuer}`"),
+            };
+            Some(format!(
+                "the certificate is an authority's (CA), which no server may show: `{subject}`, issued by {whose}"
+            ))
         }
         (Cert::UnknownIssuer, [only]) if only.subject == only.issuer => {
             Some(format!("{short}: `{}` vouches for itself", only.subject))
