@@ -167,21 +167,26 @@ fn a_login_goes_over_tls_and_its_password_stays_secret() {
     }
 }
 
+/// What a run of half a second towards this server must say.
+fn says(address: SocketAddr, settings: &str, part: &str) {
+    let folder = Folder::new();
+    folder.write(
+        "checks/a.yaml",
+        &format!("every: 1m\ntimeout: 500ms\nsmtp: {{ address: \"{address}\"{settings} }}\n"),
+    );
+    let (code, said, _) = run_all(&folder);
+    assert!(
+        code == Some(2) && said.contains(part),
+        "wanted {part}: {code:?} {said}"
+    );
+}
+
+fn stall(bytes: &[u8]) -> SocketAddr {
+    bad(Bad::Stall(bytes.to_vec()))
+}
+
 #[test]
 fn every_fault_ends_in_time_and_is_told() {
-    let says = |address: SocketAddr, settings: &str, part: &str| {
-        let folder = Folder::new();
-        folder.write(
-            "checks/a.yaml",
-            &format!("every: 1m\ntimeout: 500ms\nsmtp: {{ address: \"{address}\"{settings} }}\n"),
-        );
-        let (code, said, _) = run_all(&folder);
-        assert!(
-            code == Some(2) && said.contains(part),
-            "wanted {part}: {code:?} {said}"
-        );
-    };
-    let stall = |bytes: &[u8]| bad(Bad::Stall(bytes.to_vec()));
     says(refused(), "", "connection refused");
     says(bad(Bad::Reset), "", "reset the connection");
     says(bad(Bad::Close), "", "closed the connection");
@@ -206,6 +211,10 @@ fn every_fault_ends_in_time_and_is_told() {
         "",
         "a reply of more than 200 lines",
     );
+}
+
+#[test]
+fn each_refusal_and_silence_is_told_with_its_command() {
     says(
         stall(b"554 go away\r\n"),
         "",

@@ -108,12 +108,11 @@ impl SmtpProbe {
             Some(name) => fill(name, &scope).and_then(|name| word(&name, "ehlo"))?,
             None => own_name(&plain),
         };
-        let (connection, wire) = match self.encryption {
-            Encryption::FromTheStart => self.secure(plain, &peer, run, &limit).await?.split(),
-            _ => {
-                let (noted, stream) = plain.split();
-                (noted, Wire::Plain(stream))
-            }
+        let (connection, wire) = if self.encryption == Encryption::FromTheStart {
+            self.secure(plain, &peer, run, &limit).await?.split()
+        } else {
+            let (noted, stream) = plain.split();
+            (noted, Wire::Plain(stream))
         };
         let mut talk = Talk::new(wire, &peer, &limit);
         let greeting = talk.greeting().await?;

@@ -6,7 +6,7 @@ use crate::check::expect::{LEVEL_KEY, read_blocks};
 use crate::check::matcher::{MATCHES, Matcher};
 use crate::check::net::dial::{Address, CA, INSECURE_TLS, SERVER_NAME, TlsWish};
 use crate::check::{Blocks, Probe};
-use crate::decode::{Fields, Key, Node, Reader, Shape, Spec};
+use crate::decode::{Fields, Key, Node, Problem, Reader, Shape, Spec};
 
 pub(super) static SMTP: Spec = Spec {
     name: "smtp",
@@ -110,9 +110,13 @@ pub(super) fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<d
         .and_then(|node| Address::read(node, Some(port), reader));
     let auth = fields.get("auth").and_then(|node| {
         if matches!(encryption, Encryption::Never | Encryption::Opportunistic) {
-            reader.error(
-                node,
-                "a password is sent over TLS only: `auth` needs `tls: true` or `starttls: required`",
+            // The password may stand in the same line.
+            reader.report(
+                Problem::error(
+                    &node.place,
+                    "a password is sent over TLS only: `auth` needs `tls: true` or `starttls: required`",
+                )
+                .without_line(),
             );
         }
         read_auth(node, reader)
