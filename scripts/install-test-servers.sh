@@ -16,6 +16,12 @@ have redis-server || want redis-server
 have prometheus || want prometheus
 have knotd || want knot
 have dovecot || want dovecot-imapd
+[ -e /usr/lib/dovecot/pop3-login ] || want dovecot-pop3d
+have exim4 || want exim4-daemon-light
+have vsftpd || want vsftpd
+/usr/bin/python3 -c 'import websockets' 2>/dev/null || want python3-websockets
+/usr/bin/python3 -c 'import grpc' 2>/dev/null || want python3-grpcio
+have openssl || want openssl
 have slapd || want slapd
 have curl || want curl
 

@@ -82,12 +82,17 @@ impl Limit {
     pub fn new(deadline: Instant, longest: Duration) -> Self {
         let began = Instant::now();
         let until = deadline.min(began + longest);
-        // The deadline began a moment before: whole milliseconds are what the user set.
-        let span = until.duration_since(began) + Duration::from_micros(999);
+        let left = until.duration_since(began);
+        // The deadline began a moment before, and a busy machine makes that moment longer:
+        // what is nearly all of what the user set is told as that.
+        let told = match longest.saturating_sub(left) < longest / 20 {
+            true => longest,
+            false => left + Duration::from_micros(999),
+        };
         Self {
             began,
             until,
-            text: format_duration(Duration::from_millis(span.as_millis() as u64)),
+            text: format_duration(Duration::from_millis(told.as_millis() as u64)),
         }
     }
 
@@ -119,6 +124,26 @@ impl Fault {
         match self.side {
             Side::Target => Outcome::no_answer(self.what),
             Side::Ours => Outcome::not_measured(self.what),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_is_told_as_the_user_set_it() {
+        let now = Instant::now();
+        let ms = Duration::from_millis;
+        for (deadline_ms, longest_ms, told) in [
+            (500, 500, "500ms"),
+            (498, 500, "500ms"),
+            (300, 500, "300ms"),
+            (900, 500, "500ms"),
+        ] {
+            let limit = Limit::new(now + ms(deadline_ms), ms(longest_ms));
+            assert_eq!(limit.text, told, "{deadline_ms} of {longest_ms}");
         }
     }
 }

@@ -5,14 +5,20 @@
 pub mod attempt;
 pub mod browser;
 pub mod capture;
+pub mod dialogue;
 pub mod expect;
+pub mod grpc;
 pub mod http;
 pub mod matcher;
 pub mod net;
 pub mod pulse;
 pub mod retry;
 pub mod services;
+pub mod smtp;
 pub mod tcp;
+pub mod tls;
+pub mod udp;
+pub mod websocket;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,7 +33,16 @@ use crate::model::{Check, Outcome, Retry, RunId, Threshold, Timestamp, Unit};
 pub use services::Services;
 
 /// Every kind, one line each.
-pub static KINDS: &[&Kind] = &[&http::KIND, &tcp::KIND, &browser::KIND];
+pub static KINDS: &[&Kind] = &[
+    &http::KIND,
+    &tcp::KIND,
+    &tls::KIND,
+    &udp::KIND,
+    &smtp::KIND,
+    &websocket::KIND,
+    &grpc::KIND,
+    &browser::KIND,
+];
 
 /// One kind of check.
 #[derive(Debug)]

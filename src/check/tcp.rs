@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use regex::Regex;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
 use super::attempt::{Limit, Manners};
-use super::expect::{LEVEL_KEY, broken, read_blocks};
+use super::dialogue::{Reply, SAID, TURN, Turn, heard, read_replies, read_turns};
+use super::expect::{broken, read_blocks};
 use super::http::scope;
 use super::net::dial::{
     Address, CA, Dialed, INSECURE_TLS, Peer, SERVER_NAME, TlsWish, Wire, closed, dial, dial_wire,
@@ -17,15 +17,15 @@ use super::net::dial::{
 use super::net::fault::Fault;
 use super::net::starttls::{self, STARTTLS, StartTls};
 use super::{Blocks, Kind, Pool, Probe, RunContext};
-use crate::decode::{Fields, Key, Node, Reader, Shape, Spec, Value};
-use crate::model::{Level, Outcome, Quantity, Text, Unit};
+use crate::decode::{Fields, Key, Reader, Shape, Spec};
+use crate::model::{Level, Outcome, Quantity, Unit};
 
 /// The table's line.
 pub static KIND: Kind = Kind {
     name: "tcp",
     doc: "Connects to a port, with TLS if wanted, and talks to what listens there.",
     settings: &TCP,
-    expect: &TCP_EXPECT,
+    expect: &SAID,
     has_steps: false,
     pool: Pool::Light,
     measures: &[
@@ -63,46 +63,6 @@ static TCP: Spec = Spec {
     ],
 };
 
-static TURN: Spec = Spec {
-    name: "a turn of the dialogue",
-    example: "- expect: \"220\"",
-    keys: &[
-        Key::new("send", Shape::Text, "What we say."),
-        Key::new(
-            "expect",
-            Shape::Either(&[Shape::Text, Shape::Object(&REPLY)]),
-            "What the other side must say: a text it contains, or `{ matches: regex }`.",
-        ),
-    ],
-};
-
-static REPLY: Spec = Spec {
-    name: "a reply",
-    example: "{ matches: \"^220 \" }",
-    keys: &[
-        Key::new("contains", Shape::Text, "A text that the reply contains."),
-        Key::new(
-            "matches",
-            Shape::Plain,
-            "A regular expression that the reply matches.",
-        ),
-    ],
-};
-
-static TCP_EXPECT: Spec = Spec {
-    name: "expect",
-    example: "expect: { contains: PONG }",
-    keys: &[
-        Key::new("contains", Shape::Text, "A text that the answer contains."),
-        Key::new(
-            "matches",
-            Shape::Plain,
-            "A regular expression that the answer matches.",
-        ),
-        LEVEL_KEY,
-    ],
-};
-
 /// An answer is read up to this size.
 const LONGEST_REPLY_BYTES: usize = 64 * 1024;
 
@@ -115,17 +75,6 @@ struct TcpProbe {
     expects: Vec<(Level, Vec<Reply>)>,
 }
 
-enum Turn {
-    Send(Text),
-    Expect(Reply),
-}
-
-#[derive(Clone)]
-enum Reply {
-    Contains(Text),
-    Matches(Regex),
-}
-
 fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<dyn Probe>> {
     let before = reader.failures();
     let fields = Fields::open(blocks.settings, &TCP, reader)?;
@@ -135,13 +84,7 @@ fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<dyn Probe>> 
     let address = fields
         .get("address")
         .and_then(|node| Address::read(node, starttls.map(StartTls::usual_port), reader));
-    let mut turns: Vec<Turn> = Vec::new();
-    if let Some(node) = fields.get("send") {
-        turns.extend(reader.text(node).map(Turn::Send));
-    }
-    if let Some(node) = fields.get("dialogue") {
-        turns.extend(reader.list(node, read_turn).into_iter().flatten());
-    }
+    let turns = read_turns(&fields, reader);
     let tls = fields
         .get("tls")
         .and_then(|node| reader.boolean(node))
@@ -156,7 +99,7 @@ fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<dyn Probe>> 
     if let Some(node) = blocks.measure {
         reader.error(node, "a tcp check has nothing to measure by `measure:`");
     }
-    let expects = read_blocks(blocks.expect, &TCP_EXPECT, reader, |fields, reader| {
+    let expects = read_blocks(blocks.expect, &SAID, reader, |fields, reader| {
         read_replies(fields, reader)
     });
     let address = address?;
@@ -169,34 +112,6 @@ fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<dyn Probe>> 
         expects,
     };
     (reader.failures() == before).then(|| Box::new(probe) as Box<dyn Probe>)
-}
-
-fn read_turn(reader: &mut Reader<'_>, node: &Node) -> Option<Vec<Turn>> {
-    let fields = Fields::open(node, &TURN, reader)?;
-    let mut turns = Vec::new();
-    if let Some(node) = fields.get("send") {
-        turns.extend(reader.text(node).map(Turn::Send));
-    }
-    if let Some(node) = fields.get("expect") {
-        if matches!(node.value, Value::Scalar { .. }) {
-            turns.extend(reader.text(node).map(|text| Turn::Expect(Reply::Contains(text))));
-        } else if let Some(fields) = Fields::open(node, &REPLY, reader) {
-            turns.extend(read_replies(&fields, reader).into_iter().map(Turn::Expect));
-        }
-    }
-    Some(turns)
-}
-
-fn read_replies(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Vec<Reply> {
-    let contains = fields
-        .get("contains")
-        .and_then(|node| reader.text(node))
-        .map(Reply::Contains);
-    let matches = fields
-        .get("matches")
-        .and_then(|node| reader.regex(node))
-        .map(Reply::Matches);
-    contains.into_iter().chain(matches).collect()
 }
 
 struct Talked {
@@ -324,11 +239,7 @@ impl TcpProbe {
             }
         }
         if !outcome.broken.is_empty() {
-            let said: String = talked.said.chars().take(400).collect();
-            outcome.evidence.excerpt = Some(match said.is_empty() {
-                true => "(nothing was received)".to_owned(),
-                false => said,
-            });
+            outcome.evidence.excerpt = Some(heard(&talked.said));
         }
         outcome
     }
@@ -360,39 +271,6 @@ impl Said {
                 }
                 _ => return false,
             }
-        }
-    }
-}
-
-enum FilledReply<'r> {
-    Contains(String),
-    Matches(&'r Regex),
-}
-
-impl Reply {
-    fn fill(&self, scope: &crate::model::RunScope<'_>) -> Result<FilledReply<'_>, Fault> {
-        match self {
-            Self::Contains(text) => text
-                .fill(scope)
-                .map(FilledReply::Contains)
-                .map_err(|unfilled| Fault::ours(unfilled.to_string())),
-            Self::Matches(regex) => Ok(FilledReply::Matches(regex)),
-        }
-    }
-}
-
-impl FilledReply<'_> {
-    fn holds(&self, text: &str) -> bool {
-        match self {
-            Self::Contains(part) => text.contains(part),
-            Self::Matches(regex) => regex.is_match(text),
-        }
-    }
-
-    fn wanted(&self) -> String {
-        match self {
-            Self::Contains(part) => format!("contain \"{}\"", part.escape_debug()),
-            Self::Matches(regex) => format!("match {regex}"),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread;
 
 use crate::faults::{Authority, Bad, Certificate, WRONG, bad, issue, refused, tls_echo};
+use crate::peers::{PROTOCOLS, peer};
 use crate::support::{Folder, output, text};
 
 fn mail_server() -> SocketAddr {
@@ -127,4 +128,54 @@ fn tls_from_the_start_is_verified() {
         let (code, said) = run(*what);
         assert!(said.contains(part) && code == Some(2), "{what:?}: {said}");
     }
+}
+
+/// What is said to each protocol's real server behind the handshake, and what it answers.
+const BEHIND_STARTTLS: &[(&str, &str, &str)] = &[
+    ("smtp", "EHLO me\\r\\n", "250 "),
+    ("imap", "a2 CAPABILITY\\r\\n", "a2 OK"),
+    ("pop3", "CAPA\\r\\n", "SASL PLAIN"),
+    ("ftp", "FEAT\\r\\n", "211 End"),
+];
+
+#[test]
+fn starttls_is_spoken_with_a_real_server_of_each_protocol() {
+    let authority = Authority::new();
+    let good = issue(&authority, Certificate::Good);
+    let stranger = issue(&authority, Certificate::UnknownAuthority);
+    let folder = Folder::new();
+    folder.write("ca.pem", &authority.pem);
+    let run = |port: u16, protocol: &str, send: &str, rest: &str| {
+        folder.write(
+            "checks/a.yaml",
+            &format!(
+                "every: 1m\ntimeout: 4s\ntcp: {{ address: \"localhost:{port}\", starttls: {protocol}, ca: \"${{file:ca.pem}}\"{send} }}\n{rest}"
+            ),
+        );
+        let answer = output(folder.path(), &["run"]);
+        (
+            answer.status.code(),
+            format!("{}{}", text(&answer.stdout), text(&answer.stderr)),
+        )
+    };
+    let left = "thresholds: { certificate_left: { critical: below 7d } }\n";
+    for protocol in PROTOCOLS {
+        let server = peer(protocol, &good);
+        let port = server.address.port();
+        let turn = BEHIND_STARTTLS.iter().find(|(name, _, _)| name == protocol);
+        let (send, expect) = turn.map_or((String::new(), String::new()), |(_, send, expect)| {
+            (
+                format!(", send: \"{send}\""),
+                format!("expect: {{ contains: \"{expect}\" }}\n"),
+            )
+        });
+        let (code, said) = run(port, protocol, &send, &format!("{left}{expect}"));
+        assert_eq!(code, Some(0), "{protocol}: {said}");
+    }
+    let server = peer("imap", &stranger);
+    let (code, said) = run(server.address.port(), "imap", "", left);
+    assert!(
+        code == Some(2) && said.contains("the certificate's issuer is not trusted"),
+        "{said}"
+    );
 }

@@ -7,7 +7,9 @@ mod read;
 mod trace;
 
 pub(crate) use expect::HTTP_EXPECT;
-pub(crate) use read::{HTTP, is_secret_name, read_probe, read_roots};
+pub(crate) use read::{
+    CLIENT_CERTIFICATE, HTTP, is_secret_name, read_headers, read_identity, read_probe, read_roots,
+};
 pub(crate) use trace::refuse_denied_literal;
 
 use std::collections::BTreeMap;

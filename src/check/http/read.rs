@@ -97,7 +97,8 @@ static BASIC: Spec = Spec {
     ],
 };
 
-static CLIENT_CERTIFICATE: Spec = Spec {
+/// A certificate of ours, beside an address.
+pub(crate) static CLIENT_CERTIFICATE: Spec = Spec {
     name: "client_certificate",
     example: "client_certificate: { certificate: \"${file:client.pem}\", key: \"${file:client.key}\" }",
     keys: &[
@@ -212,7 +213,8 @@ fn host_of(url: &Text) -> String {
         .unwrap_or_else(|| url.as_written().to_owned())
 }
 
-fn read_headers(node: Option<&Node>, reader: &mut Reader<'_>) -> Vec<(HeaderName, Text)> {
+/// A map of headers; well-known secret ones must be named, not written.
+pub(crate) fn read_headers(node: Option<&Node>, reader: &mut Reader<'_>) -> Vec<(HeaderName, Text)> {
     let Some(node) = node else { return Vec::new() };
     let mut headers = Vec::new();
     for entry in reader.entries(node) {
@@ -335,7 +337,8 @@ pub(crate) fn read_roots(
     }
 }
 
-fn read_identity(node: &Node, reader: &mut Reader<'_>) -> Option<Identity> {
+/// `client_certificate:`; an error at its place when it cannot be used.
+pub(crate) fn read_identity(node: &Node, reader: &mut Reader<'_>) -> Option<Identity> {
     let fields = Fields::open(node, &CLIENT_CERTIFICATE, reader)?;
     let key = fields.get("key")?;
     reader.refuse_literal_secret(key, "a private key");

@@ -120,10 +120,14 @@ impl Fault {
                     "the certificate is not valid yet".to_owned()
                 }
                 Cert::NotValidForName => "the certificate is for another name".to_owned(),
-                Cert::NotValidForNameContext { presented, .. } => format!(
-                    "the certificate is for another name: it names {}",
-                    presented.join(", ")
-                ),
+                Cert::NotValidForNameContext { presented, .. } => {
+                    let names: Vec<&str> = presented.iter().take(MOST_NAMES).map(|name| bare(name)).collect();
+                    let more = if presented.len() > MOST_NAMES { " …" } else { "" };
+                    format!(
+                        "the certificate is for another name: it names {}{more}",
+                        names.join(", ")
+                    )
+                }
                 Cert::UnknownIssuer => {
                     "the certificate's issuer is not trusted (self-signed, or an intermediate is missing)"
                         .to_owned()
@@ -144,6 +148,16 @@ impl Fault {
     }
 }
 
+/// So many names of a certificate are told.
+const MOST_NAMES: usize = 10;
+
+/// `other.example` out of `DnsName("other.example")`, as the verifier spells it.
+fn bare(name: &str) -> &str {
+    name.split_once('(')
+        .and_then(|(_, inner)| inner.strip_suffix(')'))
+        .map_or(name, |inner| inner.trim_matches('"'))
+}
+
 /// Carries a fault through libraries that pass on any error.
 #[derive(Debug)]
 pub struct FaultError(pub Fault);
@@ -155,3 +169,19 @@ impl std::fmt::Display for FaultError {
 }
 
 impl StdError for FaultError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_a_certificate_are_told_as_people_write_them() {
+        for (name, told) in [
+            ("DnsName(\"other.example\")", "other.example"),
+            ("IpAddress(127.0.0.1)", "127.0.0.1"),
+            ("other.example", "other.example"),
+        ] {
+            assert_eq!(bare(name), told);
+        }
+    }
+}

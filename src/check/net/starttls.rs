@@ -121,17 +121,30 @@ pub async fn upgrade(
     services: &Services,
     limit: &Limit,
 ) -> Result<Dialed<Wire>, Fault> {
-    let (noted, mut stream) = plain.split();
-    limit
-        .wait(protocol.ask(&mut stream, peer), |time| {
-            format!("{peer} did not say whether it takes TLS within {time} (connected, no answer yet)")
-        })
-        .await?;
+    let (noted, stream) = ask(plain, protocol, peer, limit).await?.split();
     let Some(wish) = tls else {
         return Ok(noted.over(Wire::Plain(stream), None));
     };
     let (stream, shown) = wish.secure(stream, peer, &[], services, limit).await?;
     Ok(noted.over(Wire::Tls(Box::new(stream)), Some(shown)))
+}
+
+/// Asks for TLS within the attempt's time; the handshake is still to come.
+///
+/// # Errors
+/// When the other side does not take TLS, or does not answer.
+pub async fn ask(
+    mut plain: Dialed<TcpStream>,
+    protocol: StartTls,
+    peer: &Peer,
+    limit: &Limit,
+) -> Result<Dialed<TcpStream>, Fault> {
+    limit
+        .wait(protocol.ask(&mut plain.stream, peer), |time| {
+            format!("{peer} did not say whether it takes TLS within {time} (connected, no answer yet)")
+        })
+        .await?;
+    Ok(plain)
 }
 
 async fn say<S: AsyncWrite + Unpin>(stream: &mut S, peer: &Peer, bytes: &[u8]) -> Result<(), Fault> {

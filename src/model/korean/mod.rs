@@ -5,6 +5,7 @@
 //! What no pattern fits stays as it is.
 
 mod checks;
+mod connections;
 mod expectations;
 mod names;
 mod network;
@@ -31,6 +32,7 @@ fn rows() -> impl Iterator<Item = &'static Row> {
         problems::PROBLEMS,
         settings::SETTINGS,
         checks::CHECKS,
+        connections::CONNECTIONS,
         steps::STEPS,
         expectations::EXPECTATIONS,
         network::NETWORK,

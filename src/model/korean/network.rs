@@ -141,6 +141,22 @@ pub static NETWORK: &[Row] = &[
     // TLS
     ("the certificate has expired", "인증서가 만료되었습니다"),
     (
+        "the certificate has expired: {0} was valid until {1}, {2} ago",
+        "인증서가 만료되었습니다: {0}의 유효 기간은 {1}까지였습니다 ({2} 지남)",
+    ),
+    (
+        "the certificate is not valid yet: {0} is valid from {1} on",
+        "인증서의 유효 기간이 아직 시작되지 않았습니다: {0}은(는) {1}부터 유효합니다",
+    ),
+    (
+        "the certificate's issuer is not trusted (self-signed, or an intermediate is missing): {0} is issued by {1}",
+        "인증서 발급자를 신뢰할 수 없습니다 (자체 서명이거나 중간 인증서가 빠졌습니다): {0}의 발급자는 {1}입니다",
+    ),
+    (
+        "the certificate's issuer is not trusted (self-signed, or an intermediate is missing): {0} vouches for itself",
+        "인증서 발급자를 신뢰할 수 없습니다 (자체 서명이거나 중간 인증서가 빠졌습니다): {0}은(는) 자체 서명입니다",
+    ),
+    (
         "the certificate is not valid yet",
         "인증서의 유효 기간이 아직 시작되지 않았습니다",
     ),
