@@ -10,6 +10,7 @@ mod cli;
 mod config;
 mod crash;
 mod faults;
+mod grid;
 mod hostile;
 mod http;
 mod korean;

@@ -1,4 +1,7 @@
 //! Every verb, locator and expectation of scenarios, in real Chromium, on pages of our own.
+//!
+//! `HAETAE_TEST_WEBDRIVER='url: "http://grid:4444", browser: firefox'` walks them at another
+//! WebDriver; what docs/browser.md says of it then fails.
 
 use serde_json::Value;
 
@@ -39,6 +42,9 @@ pub fn run(folder: &Folder, pages: &Pages, browser: &str, rest: &str) -> Ran {
         pages.url()
     );
     folder.write("checks/a.yaml", &check);
+    if let Ok(at) = std::env::var("HAETAE_TEST_WEBDRIVER") {
+        folder.write("haetae.yaml", &format!("webdriver: {{ {at} }}\n"));
+    }
     let (code, said, report) = run_all(folder);
     Ran {
         code,
