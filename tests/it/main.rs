@@ -11,6 +11,7 @@ mod config;
 mod crash;
 mod faults;
 mod grpc;
+mod grid;
 mod hostile;
 mod http;
 mod korean;
