@@ -12,6 +12,7 @@ mod crash;
 mod faults;
 mod hostile;
 mod http;
+mod jsonpath;
 mod korean;
 mod oncall;
 mod pages;

@@ -1,0 +1,116 @@
+//! The times of the phases, against curl's of the same requests.
+
+use std::process::Command;
+
+use super::versions::nginx;
+use crate::faults::Authority;
+use crate::servers::program_of;
+use crate::support::{Folder, run_all};
+
+/// Ours and the name of curl's, both from the start: what was reached when.
+const PHASES: &[(&str, &str, &[&str])] = &[
+    ("name resolved", "time_namelookup", &["dns_time"]),
+    ("connected", "time_connect", &["dns_time", "connect_time"]),
+    (
+        "secured",
+        "time_appconnect",
+        &["dns_time", "connect_time", "tls_time"],
+    ),
+    (
+        "first byte",
+        "time_starttransfer",
+        &["dns_time", "connect_time", "tls_time", "first_byte_time"],
+    ),
+    ("done", "time_total", &["response_time"]),
+];
+const ROUNDS: usize = 15;
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+fn curl(url: &str, port: u16, ca: &str) -> Vec<f64> {
+    let wanted: Vec<String> = PHASES.iter().map(|(_, name, _)| format!("%{{{name}}}")).collect();
+    let answer = Command::new(program_of("curl"))
+        .args([
+            "-s",
+            "-o",
+            "/dev/null",
+            "--noproxy",
+            "*",
+            "--cacert",
+            ca,
+            "-w",
+            &wanted.join(" "),
+        ])
+        .args(["--resolve", &format!("localhost:{port}:127.0.0.1"), url])
+        .output()
+        .unwrap();
+    let line = crate::support::text(&answer.stdout);
+    line.split(' ')
+        .map(|seconds| seconds.parse::<f64>().unwrap() * 1_000.0)
+        .collect()
+}
+
+fn ours(folder: &Folder) -> Vec<f64> {
+    let (code, said, report) = run_all(folder);
+    assert_eq!(code, Some(0), "{said}");
+    let measured = &report["runs"][0]["run"]["outcome"]["measurements"];
+    PHASES
+        .iter()
+        .map(|(_, _, parts)| {
+            let ms = |name: &&str| measured[*name]["value"].as_f64().unwrap_or(0.0);
+            parts.iter().map(ms).sum()
+        })
+        .collect()
+}
+
+/// A server that makes both wait, so that there is something to compare: TLS by nginx, the
+/// first byte after 120 ms, and the body 150 ms after that.
+#[test]
+fn phases_agree_with_curl() {
+    let slow = super::serve(|_, _, out| {
+        super::wait(std::time::Duration::from_millis(120));
+        let _ = out
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nab")
+            .and_then(|()| out.flush());
+        super::wait(std::time::Duration::from_millis(150));
+        let _ = out.write_all(b"cd");
+    });
+    let authority = Authority::new();
+    let more = format!("location / {{ proxy_pass http://{slow}; proxy_buffering off; }}");
+    let server = nginx(&authority, "ssl", &more);
+    let port = server.address.port();
+    let url = format!("https://localhost:{port}/");
+    let folder = Folder::new();
+    folder.write("ca.pem", &authority.pem).write(
+        "checks/a.yaml",
+        &format!("every: 1m\ntimeout: 5s\nhttp: {{ url: \"{url}\", ca: \"${{file:ca.pem}}\", resolve_to: 127.0.0.1 }}\n"),
+    );
+    let ca = folder.path().join("ca.pem");
+    let (mut by_curl, mut by_us) = (Vec::new(), Vec::new());
+    // Many rounds are for whoever wants figures: `HAETAE_TEST_CURL=1 cargo test phases_agree`.
+    let strict = std::env::var_os("HAETAE_TEST_CURL").is_some();
+    for _ in 0..if strict { ROUNDS } else { 1 } {
+        by_curl.push(curl(&url, port, ca.to_str().unwrap()));
+        by_us.push(ours(&folder));
+    }
+    for (at, (what, _, _)) in PHASES.iter().enumerate() {
+        let of = |rounds: &[Vec<f64>]| median(rounds.iter().map(|times| times[at]).collect());
+        let (theirs, ours) = (of(&by_curl), of(&by_us));
+        eprintln!(
+            "| {what} | {theirs:.2} ms | {ours:.2} ms | {:+.2} ms |",
+            ours - theirs
+        );
+        if strict {
+            assert!(
+                (ours - theirs).abs() <= (theirs * 0.05).max(2.0),
+                "{what}: {theirs} and {ours}"
+            );
+        }
+    }
+    // What the server does on purpose is seen whatever the machine is doing.
+    let last = by_us.last().unwrap();
+    assert!(last[3] >= 120.0 && last[4] - last[3] >= 140.0, "{last:?}");
+}
