@@ -48,6 +48,15 @@ pub fn decode(body: &[u8], content_type: Option<&str>) -> Decoded {
     }
 }
 
+/// The labels of the Encoding Standard, and Microsoft's for Korean that it lacks.
+fn encoding_of(label: &str) -> Option<&'static Encoding> {
+    let korean = ["cp949", "ms949", "x-windows-949", "uhc"];
+    if korean.iter().any(|name| name.eq_ignore_ascii_case(label)) {
+        return Some(encoding_rs::EUC_KR);
+    }
+    Encoding::for_label(label.as_bytes())
+}
+
 /// The character set that would fit.
 fn likely(body: &[u8], used: &'static Encoding) -> String {
     [

@@ -139,9 +139,9 @@ impl HttpProbe {
     /// The time-out as the user set it, for messages; what was really left for a retry.
     fn limit_as_set(&self, run: &RunContext, number: u32, left: Duration) -> Duration {
         let set = self.attempt_timeout.min(run.check.timeout);
-        // A moment was spent already when the attempt began.
+        // The run began a moment before the attempt, to make ready for it.
         match number {
-            0 if left + Duration::from_millis(50) >= set => set,
+            0 if left >= set * 3 / 4 => set,
             _ => Duration::from_millis(left.as_millis() as u64),
         }
     }

@@ -35,6 +35,10 @@ pub fn no_answer(error: reqwest::Error, address: &str, proxy: Option<&str>) -> F
         Some(hyper) if hyper.is_parse() => Fault::lasting(format!(
             "{address} does not speak HTTP here ({cause}): a TLS port, or another protocol?"
         )),
+        // Hyper's own word, without a deeper cause: what came was no answer to the request.
+        Some(hyper) if hyper.source().is_none() => Fault::passing(format!(
+            "{address} does not answer as HTTP wants it ({cause}): another protocol?"
+        )),
         _ => Fault::passing(format!("the exchange with {address} failed: {cause}")),
     }
 }
