@@ -19,9 +19,7 @@ pub struct Decoded {
 #[must_use]
 pub fn decode(body: &[u8], content_type: Option<&str>) -> Decoded {
     let label = content_type.and_then(charset_of).or_else(|| named_inside(body));
-    let known = label
-        .as_deref()
-        .map(|label| Encoding::for_label(label.as_bytes()));
+    let known = label.as_deref().map(encoding_of);
     let encoding = known.flatten().unwrap_or(UTF_8);
     let (text, used, damaged) = encoding.decode(body);
     let is_text = !is_binary(content_type, body);

@@ -62,16 +62,19 @@ fn every_way_of_not_answering_has_its_own_words() {
             "closed the connection in the middle of its answer (after 4 bytes of the body)".into(),
         ),
         (
-            bad(Bad::Stall(
-                format!("{ok}content-length: 100\r\n\r\nhalf").into_bytes(),
-            )),
+            on_and_on(
+                &format!("{ok}content-length: 100\r\n\r\nhalf"),
+                b"x".to_vec(),
+                Duration::from_secs(5),
+            ),
             "did not finish its answer within 600ms (4 bytes of the body had come)".into(),
         ),
         (
-            bad(Bad::Drip(
-                format!("{ok}content-length: 9999\r\n\r\n").into_bytes(),
-                b'x',
-            )),
+            on_and_on(
+                &format!("{ok}content-length: 9999\r\n\r\n"),
+                b"x".to_vec(),
+                Duration::from_millis(50),
+            ),
             "did not finish its answer within 600ms".into(),
         ),
         (
@@ -83,10 +86,7 @@ fn every_way_of_not_answering_has_its_own_words() {
             "the answer is larger than `max_body` (1048576 bytes)".into(),
         ),
         (
-            bad(Bad::Endless(
-                ok.as_bytes().to_vec(),
-                b"x-header: 0123456789\r\n".repeat(500),
-            )),
+            on_and_on(ok, b"x-header: 0123456789\r\n".repeat(500), Duration::ZERO),
             "the headers of 127.0.0.1".into(),
         ),
         (half("SSH-2.0-OpenSSH_9.2\r\n"), "does not speak HTTP here".into()),
@@ -227,4 +227,19 @@ fn a_date_in_retry_after_is_waited_for() {
     let lines =
         format!("timeout: 2s\nhttp: {{ url: \"http://{far}/\" }}\nretry: {{ times: 1, wait: 1ms }}\n");
     assert_says(&lines, 2, "status is 503");
+}
+
+#[test]
+fn the_certificate_of_the_chain_that_ends_first_counts() {
+    let authority = Authority::new();
+    let mut issued = issue(&authority, Certificate::Good);
+    issued.chain.extend(issue(&authority, Certificate::Expired).chain);
+    let port = super::serve_tls_with(&issued).port();
+    assert_says(
+        &format!(
+            "timeout: 2s\nhttp: {{ url: \"https://localhost:{port}/\", insecure_tls: true }}\nthresholds: {{ certificate_left: {{ critical: below 7d }} }}\n"
+        ),
+        2,
+        "certificate_left is -",
+    );
 }
