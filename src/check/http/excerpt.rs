@@ -308,7 +308,7 @@ pub fn plain_part(regex: &Regex) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn shown(text: &str, kind: &str, clue: Option<Clue>) -> Option<String> {
+    fn shown(text: &str, kind: &str, clue: Option<&Clue>) -> Option<String> {
         let json = serde_json::from_str(text).ok();
         let seen = Seen {
             text,
@@ -317,7 +317,7 @@ mod tests {
             size: text.len() as u64,
             content_type: Some(kind),
         };
-        excerpt(&seen, clue.as_ref())
+        excerpt(&seen, clue)
     }
 
     #[test]
@@ -346,12 +346,12 @@ mod tests {
         ] {
             let clue = Some(Clue::Json(path.into()));
             assert_eq!(
-                shown(order, "application/json", clue).as_deref(),
+                shown(order, "application/json", clue.as_ref()).as_deref(),
                 Some(part),
                 "{path}"
             );
         }
-        let whole = shown(order, "application/json", Some(Clue::Json("$.gone".into()))).unwrap();
+        let whole = shown(order, "application/json", Some(&Clue::Json("$.gone".into()))).unwrap();
         assert!(whole.contains("xxx…\"") && whole.len() < 500, "{whole}");
     }
 
@@ -359,7 +359,7 @@ mod tests {
     fn texts_are_shown_where_they_are_like_what_was_looked_for() {
         let log = "starting up\nconnected to the data base\nqueue length 17\nall is well";
         let missing = |text: &str| Some(Clue::Missing(text.into()));
-        let line = |text: &str| shown(log, "text/plain", missing(text));
+        let line = |text: &str| shown(log, "text/plain", missing(text).as_ref());
         assert_eq!(line("queue length 0").as_deref(), Some("queue length 17"));
         assert_eq!(
             line("connected to database").as_deref(),
@@ -368,7 +368,7 @@ mod tests {
         assert_eq!(line("안녕"), Some(folded(log)));
         let unwanted = Some(Clue::Unwanted("data base".into()));
         assert!(
-            shown(log, "text/plain", unwanted)
+            shown(log, "text/plain", unwanted.as_ref())
                 .unwrap()
                 .contains("to the data base queue")
         );
@@ -383,7 +383,7 @@ mod tests {
             Some("502 Bad & Gateway Sorry We are down.")
         );
         assert_eq!(
-            shown(page, "text/html", Some(Clue::Missing("We are up.".into()))).as_deref(),
+            shown(page, "text/html", Some(&Clue::Missing("We are up.".into()))).as_deref(),
             Some("We are down.")
         );
         assert_eq!(

@@ -24,6 +24,8 @@ use crate::model::{Timestamp, format_duration};
 
 /// So much of a body is kept as it came, to tell what it is.
 const HEAD_BYTES: usize = 64;
+/// `Retry-After` counts up to this; no run is so long.
+const LONGEST_WISH: Duration = Duration::from_hours(24);
 /// A token is waited for until so long before the attempt's end, so that the wait can be told.
 const MARGIN: Duration = Duration::from_millis(20);
 
@@ -90,13 +92,14 @@ impl Received {
         let text = |name: HeaderName| self.headers.get(name)?.to_str().ok();
         let wish = text(RETRY_AFTER)?.trim();
         if let Ok(seconds) = wish.parse() {
-            return Some(Duration::from_secs(seconds));
+            return Some(Duration::from_secs(seconds).min(LONGEST_WISH));
         }
         let date = |text: &str| {
             let moment = httpdate::parse_http_date(text.trim()).ok()?;
             moment.duration_since(UNIX_EPOCH).ok()
         };
-        Some(date(wish)?.saturating_sub(date(text(DATE)?)?))
+        let wait = date(wish)?.saturating_sub(date(text(DATE)?)?);
+        Some(wait.min(LONGEST_WISH))
     }
 }
 
@@ -155,7 +158,7 @@ impl HttpProbe {
         kept: &Kept,
         limit: Instant,
     ) -> Result<Received, Fault> {
-        let Some(Auth::OAuth(oauth)) = &self.auth else {
+        let Some(Auth::Token(oauth)) = &self.auth else {
             return self.exchange(run, number, kept, None).await;
         };
         let asking = run.with(limit - MARGIN.min(limit.saturating_duration_since(Instant::now())));

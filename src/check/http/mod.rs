@@ -110,7 +110,7 @@ enum Auth {
         id: Text,
         secret: Text,
     },
-    OAuth(Box<OAuth>),
+    Token(Box<OAuth>),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -182,7 +182,7 @@ impl HttpProbe {
 
     /// No token of ours leaves with what was seen.
     fn mask(&self, run: &RunContext, outcome: &mut Outcome) {
-        if let Some(Auth::OAuth(oauth)) = &self.auth {
+        if let Some(Auth::Token(oauth)) = &self.auth {
             oauth.mask(run, outcome);
         }
     }
@@ -214,7 +214,7 @@ impl HttpProbe {
     /// What `measure:` finds in an answer, as text.
     fn captured<'a>(&'a self, received: &'a Received) -> impl Iterator<Item = (&'a str, Option<String>)> {
         self.captures.iter().map(|capture| {
-            let text = received.offer(capture, |capture, answered| capture.text(answered));
+            let text = received.offer(capture, Capture::text);
             (capture.name.as_str(), text)
         })
     }
@@ -225,7 +225,7 @@ impl HttpProbe {
         received.measure(&mut outcome, run.started);
         received.describe(&mut outcome);
         for capture in &self.captures {
-            if let Some(number) = received.offer(capture, |capture, answered| capture.number(answered)) {
+            if let Some(number) = received.offer(capture, Capture::number) {
                 outcome.measure(&capture.name, number);
             }
         }

@@ -79,19 +79,19 @@ impl OAuth {
                 .endpoint
                 .attempt(run, 0, &cookies)
                 .await
-                .map_err(|fault| self.told(fault))?;
-            read_token(&received, asked).map_err(|fault| self.told(fault))
+                .map_err(|fault| self.told(&fault))?;
+            read_token(&received, asked).map_err(|fault| self.told(&fault))
         })
     }
 
-    fn told(&self, fault: Fault) -> Fault {
+    fn told(&self, fault: &Fault) -> Fault {
         let said = match fault.side {
             Side::Target => "gives no token",
             Side::Ours => "could not be asked",
         };
         Fault {
             what: format!("{} {said}: {}", self.name(), fault.what),
-            ..fault
+            ..fault.clone()
         }
     }
 }

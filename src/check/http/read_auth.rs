@@ -95,7 +95,7 @@ pub(super) fn read_auth(blocks: &Blocks<'_>, http: &Fields<'_>, reader: &mut Rea
             reader.text(node).map(Auth::Bearer)
         }
         (None, None, Some(node)) => {
-            read_oauth(node, blocks, http, reader).map(|oauth| Auth::OAuth(Box::new(oauth)))
+            read_oauth(node, blocks, http, reader).map(|oauth| Auth::Token(Box::new(oauth)))
         }
         _ => {
             reader.error(node, "`auth` needs one of `basic`, `bearer` and `oauth2`");

@@ -84,15 +84,14 @@ pub fn read_chain(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Chain>
         thresholds: Vec::new(),
         uses: Vec::new(),
     };
-    let mut steps = match blocks.steps {
-        Some(node) => reading.list(node, reader),
-        None => {
-            reader.report(
-                Problem::error(&blocks.settings.place, "`always:` needs `steps:` before it")
-                    .hint("for example `steps: [{ http: { url: /orders, method: POST } }]`"),
-            );
-            Vec::new()
-        }
+    let mut steps = if let Some(node) = blocks.steps {
+        reading.list(node, reader)
+    } else {
+        reader.report(
+            Problem::error(&blocks.settings.place, "`always:` needs `steps:` before it")
+                .hint("for example `steps: [{ http: { url: /orders, method: POST } }]`"),
+        );
+        Vec::new()
     };
     for (at, step) in steps.iter_mut().enumerate() {
         let later = reading.uses.iter().skip(at + 1).flatten();

@@ -169,6 +169,13 @@ fn is_private(name: &str, value: &Text) -> bool {
     value.holds_secret() || is_secret_name(name)
 }
 
+/// Whether a header of the check goes along with a hop.
+fn goes_along(hop: &Hop, name: &HeaderName, value: &Text) -> bool {
+    let describes_body = name.as_str().starts_with("content-");
+    let private = is_secret_header(name.as_str()) || is_private(name.as_str(), value);
+    (hop.is_trusted() || !private) && (hop.with_body || !describes_body)
+}
+
 /// RFC 6749 §2.3.1: both are encoded as a form's values before they are put together.
 fn client_credentials(id: &str, secret: &str) -> String {
     let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
@@ -243,7 +250,7 @@ impl HttpProbe {
             .map_err(|unfilled| Fault::ours(unfilled.to_string()))?;
         let url = Url::parse(&text)
             .ok()
-            .filter(|url| url.has_host())
+            .filter(Url::has_host)
             .ok_or_else(|| Fault::ours("`proxy` is not a URL"))?;
         Ok(Some(url))
     }
@@ -280,7 +287,7 @@ impl HttpProbe {
         let unfilled = |unfilled: Unfilled| Fault::ours(unfilled.to_string());
         let mut request = kept.client.request(hop.method.clone(), hop.url.clone());
         for (name, value) in &self.headers {
-            if self.goes_along(hop, name, value) {
+            if goes_along(hop, name, value) {
                 request = request.header(name, value.fill(scope).map_err(unfilled)?);
             }
         }
@@ -302,12 +309,6 @@ impl HttpProbe {
         self.fill_body(request, scope).map_err(unfilled)
     }
 
-    fn goes_along(&self, hop: &Hop, name: &HeaderName, value: &Text) -> bool {
-        let describes_body = name.as_str().starts_with("content-");
-        let private = is_secret_header(name.as_str()) || is_private(name.as_str(), value);
-        (hop.is_trusted() || !private) && (hop.with_body || !describes_body)
-    }
-
     fn sign(
         &self,
         request: RequestBuilder,
@@ -324,7 +325,7 @@ impl HttpProbe {
                 AUTHORIZATION,
                 client_credentials(&id.fill(scope)?, &secret.fill(scope)?),
             ),
-            Some(Auth::OAuth(_)) => match token {
+            Some(Auth::Token(_)) => match token {
                 Some(token) => request.bearer_auth(token.secret.reveal()),
                 None => request,
             },

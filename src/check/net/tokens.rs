@@ -35,7 +35,7 @@ impl Token {
     #[must_use]
     pub fn new(secret: Secret, asked: Instant, expires_in: Option<Duration>) -> Self {
         let life = expires_in.unwrap_or(UNSAID);
-        let used = life - (life / 10).min(LONGEST_MARGIN);
+        let used = life.saturating_sub((life / 10).min(LONGEST_MARGIN));
         Self {
             secret,
             until: asked + used,
@@ -126,7 +126,7 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(50)).await;
             let number = fetched.fetch_add(1, Ordering::SeqCst);
             let secret = Secret::new(format!("token number {number}"));
-            Ok(Token::new(secret, asked, Some(Duration::from_secs(600))))
+            Ok(Token::new(secret, asked, Some(Duration::from_mins(10))))
         };
         tokens.get(KEY, fetch).await.unwrap()
     }

@@ -59,13 +59,13 @@ fn curl(url: &str, port: u16, ca: &str) -> Vec<f64> {
 /// What a haetae that has been running for a while measures, round by round.
 async fn ours(folder: &Folder, rounds: usize) -> Vec<Vec<f64>> {
     let running = Running::start(folder).await;
-    let path = format!("/api/v1/results?check=a&limit=100");
-    let enough = |answer: &Value| {
-        answer["results"]
-            .as_array()
-            .is_some_and(|rows| rows.len() >= rounds)
+    let path = "/api/v1/results?check=a&limit=100";
+    let of = |answer: &Value| -> Vec<Value> {
+        let rows = answer["results"].as_array().into_iter().flatten();
+        rows.filter(|row| row["level"] == "ok").cloned().collect()
     };
-    let answer = running.wait(&path, "so many results", enough).await;
+    let enough = |answer: &Value| of(answer).len() >= rounds;
+    let answer = running.wait(path, "so many results", enough).await;
     running.stop().await;
     of(&answer).iter().map(|row| times(&row["measured"])).collect()
 }
