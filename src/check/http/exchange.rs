@@ -142,9 +142,10 @@ impl HttpProbe {
     /// The time-out as the user set it, for messages; what was really left for a retry.
     fn limit_as_set(&self, run: &RunContext, number: u32, left: Duration) -> Duration {
         let set = self.attempt_timeout.min(run.check.timeout);
-        // The run began a moment before the attempt, to make ready for it.
+        // The run began a moment before the attempt, to make ready for it; in a chain, earlier
+        // steps have used their part.
         match number {
-            0 if left >= set * 3 / 4 => set,
+            0 if self.base.is_none() || left >= set * 3 / 4 => set,
             _ => Duration::from_millis(left.as_millis() as u64),
         }
     }
