@@ -17,6 +17,7 @@ use crate::browser::{Browsers, clean_leftovers};
 use crate::check::Services;
 use crate::check::net::dns::Dns;
 use crate::check::net::tls::TlsRoots;
+use crate::check::net::tokens::Tokens;
 use crate::check::retry::RetryBudget;
 use crate::clock::wall_now;
 use crate::config::{LoadOptions, Project};
@@ -348,6 +349,7 @@ pub fn services_with_evidence(
         dns: Dns::from_system(),
         roots: TlsRoots::default(),
         retry_budget: RetryBudget::default(),
+        tokens: Tokens::default(),
         browsers: Browsers::new(project.settings.browsers.clone(), Arc::clone(&targets)),
         targets,
         language: project.settings.language,

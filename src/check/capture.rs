@@ -108,6 +108,12 @@ impl Capture {
         self.unit.map_or(Unit::Count, |(_, unit)| unit)
     }
 
+    /// Whether it looks into the answer as JSON.
+    #[must_use]
+    pub fn wants_json(&self) -> bool {
+        matches!(self.from, From::Json(_))
+    }
+
     /// The value as text, when the answer has it.
     #[must_use]
     pub fn text(&self, answered: &Answered<'_>) -> Option<String> {

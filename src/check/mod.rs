@@ -134,6 +134,21 @@ pub struct RunContext {
     pub services: Arc<Services>,
 }
 
+impl RunContext {
+    /// The same run with an earlier end.
+    #[must_use]
+    pub fn with(&self, deadline: Instant) -> Self {
+        Self {
+            check: Arc::clone(&self.check),
+            id: self.id.clone(),
+            started: self.started,
+            deadline: deadline.min(self.deadline),
+            captured: self.captured.clone(),
+            services: Arc::clone(&self.services),
+        }
+    }
+}
+
 /// A check that can be run.
 #[derive(Clone)]
 pub struct Runnable {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::net::dns::Dns;
 use super::net::targets::TargetPolicy;
 use super::net::tls::TlsRoots;
+use super::net::tokens::Tokens;
 use super::retry::RetryBudget;
 use crate::browser::Browsers;
 use crate::clock::wall_now;
@@ -19,6 +20,8 @@ pub struct Services {
     pub roots: TlsRoots,
     /// Retries per target host.
     pub retry_budget: RetryBudget,
+    /// Access tokens, fetched once for many checks.
+    pub tokens: Tokens,
     /// Which addresses may be asked at all.
     pub targets: Arc<TargetPolicy>,
     /// Browsers, started when first needed.

@@ -14,6 +14,7 @@ mod grpc;
 mod grid;
 mod hostile;
 mod http;
+mod jsonpath;
 mod korean;
 mod oncall;
 mod pages;

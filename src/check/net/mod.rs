@@ -6,3 +6,4 @@ pub mod fault;
 pub mod starttls;
 pub mod targets;
 pub mod tls;
+pub mod tokens;
