@@ -8,17 +8,17 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Proxy, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, ClientBuilder, Proxy, RequestBuilder, Response, StatusCode};
 use serde_json::Value as Json;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::trace::{CheckedResolver, Phases, TimedConnections, Trace, refuse_denied_literal};
 use super::{Auth, Body, HttpProbe, Version, scope};
-use crate::check::RunContext;
 use crate::check::net::fault::{Fault, FaultError};
-use crate::check::net::tls::TlsRecord;
+use crate::check::net::tls::{TlsRecord, TlsSettings};
 use crate::check::retry::Again;
+use crate::check::{RunContext, Services};
 use crate::model::{RunScope, Timestamp, Unfilled, format_duration};
 
 /// Who we are; partners find us in their logs by it.
@@ -118,26 +118,13 @@ impl HttpProbe {
     fn client(&self, run: &RunContext) -> Result<Kept, Fault> {
         let trace = Trace::default();
         let tls = TlsRecord::default();
-        let config = self
-            .tls
-            .client_config(&run.services.roots, &tls)
-            .map_err(Fault::ours)?;
-        let mut builder = Client::builder()
-            .tls_backend_preconfigured(config)
-            .user_agent(USER_AGENT)
-            .no_proxy()
-            .retry(reqwest::retry::never())
-            .redirect(self.redirect_policy(run, &trace))
-            .dns_resolver(CheckedResolver {
-                trace: trace.clone(),
-                services: Arc::clone(&run.services),
-                ip: self.ip,
-                resolve_to: self.resolve_to,
-            })
-            .connector_layer(TimedConnections {
-                trace: trace.clone(),
-                tls: Arc::clone(&tls),
-            });
+        let resolver = CheckedResolver {
+            trace: trace.clone(),
+            services: Arc::clone(&run.services),
+            ip: self.ip,
+            resolve_to: self.resolve_to,
+        };
+        let mut builder = client_builder(&self.tls, &tls, resolver, self.redirects)?;
         builder = match self.version {
             Version::Any => builder,
             Version::Http1 => builder.http1_only(),
@@ -152,28 +139,8 @@ impl HttpProbe {
                 .map_err(|unfilled| Fault::ours(unfilled.to_string()))?;
             builder = builder.proxy(Proxy::all(proxy).map_err(|_| Fault::ours("`proxy` is not a URL"))?);
         }
-        let client = builder
-            .build()
-            .map_err(|error| Fault::ours(format!("the request cannot be made: {}", root_cause(&error))))?;
+        let client = built(builder)?;
         Ok(Kept { client, trace, tls })
-    }
-
-    fn redirect_policy(&self, run: &RunContext, trace: &Trace) -> Policy {
-        if self.redirects == 0 {
-            return Policy::none();
-        }
-        let (most, trace, services) = (self.redirects, trace.clone(), Arc::clone(&run.services));
-        Policy::custom(move |attempt| {
-            if attempt.previous().len() > most {
-                let what = format!("it redirects more than {most} times, last to {}", attempt.url());
-                return attempt.error(FaultError(Fault::lasting(what)));
-            }
-            if let Err(fault) = refuse_denied_literal(attempt.url(), &services) {
-                return attempt.error(FaultError(fault));
-            }
-            trace.hop(attempt.status().as_u16(), attempt.url());
-            attempt.follow()
-        })
     }
 
     async fn exchange(
@@ -266,18 +233,7 @@ impl HttpProbe {
         let version = response.version();
         let remote = response.remote_addr();
         let headers = response.headers().clone();
-        let mut body = Vec::new();
-        let mut chunks = response.bytes_stream();
-        while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|error| fault_of(error, address))?;
-            if (body.len() + chunk.len()) as u64 > self.max_body {
-                return Err(Fault::lasting(format!(
-                    "the answer is larger than `max_body` ({} bytes)",
-                    self.max_body
-                )));
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let body = read_body(response, address, self.max_body, "`max_body`").await?;
         let text = decode(&body, &headers);
         Ok(Received {
             url,
@@ -297,8 +253,88 @@ impl HttpProbe {
     }
 }
 
+/// A client as every kind wants it: our TLS, our names and what of them is denied, no retries
+/// and no connections of its own making.
+///
+/// # Errors
+/// Our own fault when TLS cannot be set up.
+pub(crate) fn client_builder(
+    tls: &TlsSettings,
+    record: &TlsRecord,
+    resolver: CheckedResolver,
+    redirects: usize,
+) -> Result<ClientBuilder, Fault> {
+    let config = tls
+        .client_config(&resolver.services.roots, record)
+        .map_err(Fault::ours)?;
+    let timed = TimedConnections {
+        trace: resolver.trace.clone(),
+        tls: Arc::clone(record),
+    };
+    Ok(Client::builder()
+        .tls_backend_preconfigured(config)
+        .user_agent(USER_AGENT)
+        .no_proxy()
+        .retry(reqwest::retry::never())
+        .redirect(redirect_policy(redirects, &resolver.services, &resolver.trace))
+        .dns_resolver(resolver)
+        .connector_layer(timed))
+}
+
+/// The client itself.
+///
+/// # Errors
+/// Our own fault.
+pub(crate) fn built(builder: ClientBuilder) -> Result<Client, Fault> {
+    builder
+        .build()
+        .map_err(|error| Fault::ours(format!("the request cannot be made: {}", root_cause(&error))))
+}
+
+fn redirect_policy(most: usize, services: &Arc<Services>, trace: &Trace) -> Policy {
+    if most == 0 {
+        return Policy::none();
+    }
+    let (trace, services) = (trace.clone(), Arc::clone(services));
+    Policy::custom(move |attempt| {
+        if attempt.previous().len() > most {
+            let what = format!("it redirects more than {most} times, last to {}", attempt.url());
+            return attempt.error(FaultError(Fault::lasting(what)));
+        }
+        if let Err(fault) = refuse_denied_literal(attempt.url(), &services) {
+            return attempt.error(FaultError(fault));
+        }
+        trace.hop(attempt.status().as_u16(), attempt.url());
+        attempt.follow()
+    })
+}
+
+/// The answer's body, unpacked, up to `most` bytes; `bound` is what the user knows them as.
+///
+/// # Errors
+/// When it is larger, or ends too early.
+pub(crate) async fn read_body(
+    response: Response,
+    address: &str,
+    most: u64,
+    bound: &str,
+) -> Result<Vec<u8>, Fault> {
+    let mut body = Vec::new();
+    let mut chunks = response.bytes_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|error| fault_of(error, address))?;
+        if (body.len() + chunk.len()) as u64 > most {
+            return Err(Fault::lasting(format!(
+                "the answer is larger than {bound} ({most} bytes)"
+            )));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
 /// The body as text in the character set that the answer names; UTF-8 without one.
-fn decode(body: &[u8], headers: &HeaderMap) -> String {
+pub(crate) fn decode(body: &[u8], headers: &HeaderMap) -> String {
     let charset = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -314,7 +350,8 @@ fn decode(body: &[u8], headers: &HeaderMap) -> String {
     encoding.decode(body).0.into_owned()
 }
 
-fn fault_of(error: reqwest::Error, address: &str) -> Fault {
+/// What a failed request means.
+pub(crate) fn fault_of(error: reqwest::Error, address: &str) -> Fault {
     // The URL may hold a secret, and says nothing new.
     let error = error.without_url();
     if let Some(fault) = Fault::from_chain(&error, address) {

@@ -6,9 +6,10 @@ mod read;
 
 mod trace;
 
+pub(crate) use exchange::{built, client_builder, decode, fault_of, read_body};
 pub(crate) use expect::HTTP_EXPECT;
 pub(crate) use read::{HTTP, is_secret_name, read_probe, read_roots};
-pub(crate) use trace::refuse_denied_literal;
+pub(crate) use trace::{CheckedResolver, Trace, refuse_denied_literal};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -96,9 +97,12 @@ enum Version {
     Http2,
 }
 
+/// A version of IP.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum IpVersion {
+pub enum IpVersion {
+    /// 192.0.2.1
     V4,
+    /// `2001:db8::1`
     V6,
 }
 
