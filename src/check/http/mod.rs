@@ -8,7 +8,7 @@ mod trace;
 
 pub(crate) use exchange::{built, client_builder, decode, fault_of, read_body};
 pub(crate) use expect::HTTP_EXPECT;
-pub(crate) use read::{HTTP, is_secret_name, read_probe, read_roots};
+pub(crate) use read::{AUTH, HTTP, is_secret_name, read_auth, read_headers, read_probe, read_roots};
 pub(crate) use trace::{CheckedResolver, Trace, refuse_denied_literal};
 
 use std::collections::BTreeMap;
@@ -84,8 +84,9 @@ enum Body {
     Form(Vec<(String, Text)>),
 }
 
+/// How we identify ourselves.
 #[derive(Debug)]
-enum Auth {
+pub(crate) enum Auth {
     Basic { user: Text, password: Text },
     Bearer(Text),
 }

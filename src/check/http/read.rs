@@ -78,7 +78,8 @@ pub(crate) static HTTP: Spec = Spec {
 
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-static AUTH: Spec = Spec {
+/// The keys of `auth:`.
+pub(crate) static AUTH: Spec = Spec {
     name: "auth",
     example: "auth: { bearer: \"${env:TOKEN}\" }",
     keys: &[
@@ -212,7 +213,8 @@ fn host_of(url: &Text) -> String {
         .unwrap_or_else(|| url.as_written().to_owned())
 }
 
-fn read_headers(node: Option<&Node>, reader: &mut Reader<'_>) -> Vec<(HeaderName, Text)> {
+/// Reads `headers:`; a literal secret is refused.
+pub(crate) fn read_headers(node: Option<&Node>, reader: &mut Reader<'_>) -> Vec<(HeaderName, Text)> {
     let Some(node) = node else { return Vec::new() };
     let mut headers = Vec::new();
     for entry in reader.entries(node) {
@@ -279,7 +281,8 @@ fn read_body(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Body {
     }
 }
 
-fn read_auth(node: &Node, reader: &mut Reader<'_>) -> Option<Auth> {
+/// Reads `auth:`.
+pub(crate) fn read_auth(node: &Node, reader: &mut Reader<'_>) -> Option<Auth> {
     let fields = Fields::open(node, &AUTH, reader)?;
     match (fields.get("basic"), fields.get("bearer")) {
         (Some(node), None) => {
