@@ -12,6 +12,7 @@ pub mod net;
 pub mod pulse;
 pub mod retry;
 pub mod services;
+pub mod sql;
 pub mod tcp;
 
 use std::collections::BTreeMap;
@@ -27,7 +28,14 @@ use crate::model::{Check, Outcome, Retry, RunId, Threshold, Timestamp, Unit};
 pub use services::Services;
 
 /// Every kind, one line each.
-pub static KINDS: &[&Kind] = &[&http::KIND, &tcp::KIND, &browser::KIND];
+pub static KINDS: &[&Kind] = &[
+    &http::KIND,
+    &tcp::KIND,
+    &sql::KIND,
+    &redis::KIND,
+    &prometheus::KIND,
+    &browser::KIND,
+];
 
 /// One kind of check.
 #[derive(Debug)]

@@ -21,5 +21,6 @@ mod scenario;
 mod secrets;
 mod serve;
 mod servers;
+mod sql;
 mod support;
 mod tcp;
