@@ -10,6 +10,7 @@ pub mod http;
 pub mod matcher;
 pub mod net;
 pub mod pulse;
+pub mod redis;
 pub mod retry;
 pub mod services;
 pub mod sql;

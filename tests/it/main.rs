@@ -17,6 +17,7 @@ mod oncall;
 mod pages;
 mod proxy;
 mod receivers;
+mod redis;
 mod scenario;
 mod secrets;
 mod serve;
