@@ -9,6 +9,7 @@ pub mod expect;
 pub mod http;
 pub mod matcher;
 pub mod net;
+pub mod prometheus;
 pub mod pulse;
 pub mod redis;
 pub mod retry;

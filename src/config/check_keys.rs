@@ -16,7 +16,6 @@ pub(super) const PLANNED_KINDS: &[&str] = &[
     "grpc",
     "smtp",
     "mail_dns",
-    "prometheus",
     "host",
     "command",
     "heartbeat",

@@ -15,6 +15,7 @@ mod http;
 mod korean;
 mod oncall;
 mod pages;
+mod prometheus;
 mod proxy;
 mod receivers;
 mod redis;
