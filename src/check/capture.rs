@@ -21,13 +21,16 @@ pub static CAPTURE: Spec = Spec {
             Shape::Plain,
             "A regular expression over the answer; its first group is the value.",
         ),
-        Key::new(
-            "unit",
-            Shape::Choice(UNITS),
-            "What the number counts, when it says so nowhere itself.",
-        ),
+        UNIT,
     ],
 };
+
+/// `unit:` beside a number.
+pub const UNIT: Key = Key::new(
+    "unit",
+    Shape::Choice(UNITS),
+    "What the number counts, when it says so nowhere itself.",
+);
 
 const UNITS: &[&str] = &[
     "ms", "s", "m", "h", "d", "B", "KB", "MB", "GB", "KiB", "MiB", "GiB", "%",
@@ -39,7 +42,45 @@ pub struct Capture {
     /// The measurement's name.
     pub name: String,
     from: From,
-    unit: Option<(&'static str, Unit)>,
+    scale: Option<Scale>,
+}
+
+/// What a bare number counts, as [`UNIT`] says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scale {
+    factor: f64,
+    unit: Unit,
+}
+
+impl Scale {
+    /// Reads [`UNIT`].
+    pub fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let units: Vec<(&str, &'static str)> = UNITS.iter().map(|unit| (*unit, *unit)).collect();
+        let unit = reader.choice(node, &units)?;
+        let one = parse_quantity(&format!("1{unit}")).ok()?;
+        Some(Self {
+            factor: one.value,
+            unit: one.unit,
+        })
+    }
+
+    /// The number with its unit; a plain number where no unit is said.
+    #[must_use]
+    pub fn apply(scale: Option<Self>, number: f64) -> Quantity {
+        scale.map_or_else(
+            || Quantity::count(number),
+            |scale| Quantity {
+                value: number * scale.factor,
+                unit: scale.unit,
+            },
+        )
+    }
+
+    /// The unit that thresholds must have.
+    #[must_use]
+    pub fn unit(scale: Option<Self>) -> Unit {
+        scale.map_or(Unit::Count, |scale| scale.unit)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -83,11 +124,7 @@ impl Capture {
         if let Some(node) = fields.get("text") {
             sources.extend(reader.regex(node).map(From::Text));
         }
-        let units: Vec<(&str, &'static str)> = UNITS.iter().map(|unit| (*unit, *unit)).collect();
-        let unit = fields
-            .get("unit")
-            .and_then(|node| reader.choice(node, &units))
-            .and_then(|unit| Some((unit, parse_quantity(&format!("1{unit}")).ok()?.unit)));
+        let scale = fields.get("unit").and_then(|node| Scale::read(node, reader));
         if sources.len() != 1 {
             reader.error(
                 node,
@@ -98,14 +135,14 @@ impl Capture {
         Some(Self {
             name: name.to_owned(),
             from: sources.remove(0),
-            unit,
+            scale,
         })
     }
 
     /// The unit its thresholds must have; a plain number without `unit:`.
     #[must_use]
     pub fn unit(&self) -> Unit {
-        self.unit.map_or(Unit::Count, |(_, unit)| unit)
+        Scale::unit(self.scale)
     }
 
     /// Whether it looks into the answer as JSON.
@@ -133,11 +170,11 @@ impl Capture {
     pub fn number(&self, answered: &Answered<'_>) -> Option<Quantity> {
         let text = self.text(answered)?;
         let text = text.trim();
-        match self.unit {
-            Some((unit, _)) if text.parse::<f64>().is_ok() => parse_quantity(&format!("{text}{unit}")).ok(),
-            Some((_, unit)) => parse_quantity(text).ok().filter(|found| found.unit == unit),
-            None => text.parse().ok().map(Quantity::count),
+        if let Ok(number) = text.parse::<f64>() {
+            return number.is_finite().then(|| Scale::apply(self.scale, number));
         }
+        let scale = self.scale?;
+        parse_quantity(text).ok().filter(|found| found.unit == scale.unit)
     }
 }
 

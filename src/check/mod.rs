@@ -11,10 +11,13 @@ pub mod grpc;
 pub mod http;
 pub mod matcher;
 pub mod net;
+pub mod prometheus;
 pub mod pulse;
+pub mod redis;
 pub mod retry;
 pub mod services;
 pub mod smtp;
+pub mod sql;
 pub mod tcp;
 pub mod tls;
 pub mod udp;
@@ -41,6 +44,9 @@ pub static KINDS: &[&Kind] = &[
     &smtp::KIND,
     &websocket::KIND,
     &grpc::KIND,
+    &sql::KIND,
+    &redis::KIND,
+    &prometheus::KIND,
     &browser::KIND,
 ];
 

@@ -76,7 +76,7 @@ fn respond(out: &mut dyn Write, status: &str, headers: &str, body: &str) {
     clippy::disallowed_methods,
     reason = "the far end is slow on purpose; no test waits for it"
 )]
-fn wait(span: Duration) {
+pub fn wait(span: Duration) {
     thread::sleep(span);
 }
 

@@ -223,7 +223,8 @@ impl HttpProbe {
         let headers_came = Instant::now();
         let (url, status, version) = (response.url().to_string(), response.status(), response.version());
         let (remote, headers) = (response.remote_addr(), response.headers().clone());
-        let body = self.read_body(response, kept, address).await?;
+        let noted = |bytes| kept.trace.has_read(bytes);
+        let body = read_body(response, address, self.max_body, "`max_body`", noted).await?;
         let (download_time, response_time) = (headers_came.elapsed(), began.elapsed());
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let Decoded { text, remark } = decode(&body, content_type);
@@ -249,23 +250,32 @@ impl HttpProbe {
             phases,
         })
     }
+}
 
-    /// The body, unpacked while it comes, so that a bomb is noticed before it takes room.
-    async fn read_body(&self, response: Response, kept: &Kept, address: &str) -> Result<Vec<u8>, Fault> {
-        let mut body = Vec::new();
-        kept.trace.has_read(0);
-        let mut chunks = response.bytes_stream();
-        while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|error| half_an_answer(error, address, body.len()))?;
-            if (body.len() + chunk.len()) as u64 > self.max_body {
-                return Err(Fault::lasting(format!(
-                    "the answer is larger than `max_body` ({} bytes)",
-                    self.max_body
-                )));
-            }
-            body.extend_from_slice(&chunk);
-            kept.trace.has_read(body.len());
+/// The body, unpacked while it comes, so that a bomb is noticed before it takes room. `bound`
+/// is what the user knows `most` as; `noted` is told how much has come.
+///
+/// # Errors
+/// When it is larger, or breaks off.
+pub(crate) async fn read_body(
+    response: Response,
+    address: &str,
+    most: u64,
+    bound: &str,
+    noted: impl Fn(usize),
+) -> Result<Vec<u8>, Fault> {
+    let mut body = Vec::new();
+    noted(0);
+    let mut chunks = response.bytes_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|error| half_an_answer(error, address, body.len()))?;
+        if (body.len() + chunk.len()) as u64 > most {
+            return Err(Fault::lasting(format!(
+                "the answer is larger than {bound} ({most} bytes)"
+            )));
         }
-        Ok(body)
+        body.extend_from_slice(&chunk);
+        noted(body.len());
     }
+    Ok(body)
 }

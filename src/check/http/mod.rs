@@ -13,11 +13,15 @@ mod read_chain;
 mod request;
 mod trace;
 
+pub(crate) use body::decode;
+pub(crate) use exchange::read_body;
 pub(crate) use expect::HTTP_EXPECT;
+pub(crate) use faults::no_answer;
 pub(crate) use read::{HTTP, is_secret_name, read_headers, read_probe};
-pub(crate) use read_auth::{CLIENT_CERTIFICATE, read_identity, read_roots};
+pub(crate) use read_auth::{CLIENT_CERTIFICATE, LOGIN, read_identity, read_login, read_roots};
 pub(crate) use read_chain::STEPS;
-pub(crate) use trace::refuse_denied_literal;
+pub(crate) use request::{built, client_builder};
+pub(crate) use trace::{CheckedResolver, Trace, refuse_denied_literal};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -99,12 +103,23 @@ enum Body {
     Form(Vec<(String, Text)>),
 }
 
-enum Auth {
+/// How we identify ourselves by what stands in the check.
+#[derive(Debug)]
+pub(crate) enum Login {
+    /// User and password.
     Basic {
+        /// The user's name.
         user: Text,
+        /// The password.
         password: Text,
     },
+    /// A token.
     Bearer(Text),
+}
+
+enum Auth {
+    /// By what stands in the check.
+    Login(Login),
     /// As an OAuth client, towards its token endpoint.
     Client {
         id: Text,

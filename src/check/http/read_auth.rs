@@ -4,7 +4,7 @@ use reqwest::Method;
 
 use super::oauth::OAuth;
 use super::read::{host_of, read_ip, read_proxy, read_texts, read_url};
-use super::{Auth, Body, HttpProbe, Version};
+use super::{Auth, Body, HttpProbe, Login, Version};
 use crate::check::Blocks;
 use crate::check::net::tls::{Identity, TlsSettings, certificates_from_pem};
 use crate::decode::{Fields, Key, Node, Reader, Shape, Spec};
@@ -24,6 +24,16 @@ pub(super) static AUTH: Spec = Spec {
             Shape::Object(&OAUTH2),
             "A token from a token endpoint, by client credentials.",
         ),
+    ],
+};
+
+/// The keys of `auth:` where no token endpoint is asked.
+pub(crate) static LOGIN: Spec = Spec {
+    name: "auth",
+    example: "auth: { bearer: \"${env:TOKEN}\" }",
+    keys: &[
+        Key::new("basic", Shape::Object(&BASIC), "User and password."),
+        Key::new("bearer", Shape::Text, "A token."),
     ],
 };
 
@@ -81,19 +91,8 @@ pub(super) fn read_auth(blocks: &Blocks<'_>, http: &Fields<'_>, reader: &mut Rea
     let node = http.get("auth")?;
     let fields = Fields::open(node, &AUTH, reader)?;
     match (fields.get("basic"), fields.get("bearer"), fields.get("oauth2")) {
-        (Some(node), None, None) => {
-            let fields = Fields::open(node, &BASIC, reader)?;
-            let password = fields.get("password")?;
-            reader.refuse_literal_secret(password, "a password");
-            Some(Auth::Basic {
-                user: fields.get("user").and_then(|node| reader.text(node))?,
-                password: reader.text(password)?,
-            })
-        }
-        (None, Some(node), None) => {
-            reader.refuse_literal_secret(node, "a token");
-            reader.text(node).map(Auth::Bearer)
-        }
+        (Some(node), None, None) => read_basic(node, reader).map(Auth::Login),
+        (None, Some(node), None) => read_bearer(node, reader).map(Auth::Login),
         (None, None, Some(node)) => {
             read_oauth(node, blocks, http, reader).map(|oauth| Auth::Token(Box::new(oauth)))
         }
@@ -102,6 +101,34 @@ pub(super) fn read_auth(blocks: &Blocks<'_>, http: &Fields<'_>, reader: &mut Rea
             None
         }
     }
+}
+
+/// `auth:` of kinds that know no token endpoints.
+pub(crate) fn read_login(node: &Node, reader: &mut Reader<'_>) -> Option<Login> {
+    let fields = Fields::open(node, &LOGIN, reader)?;
+    match (fields.get("basic"), fields.get("bearer")) {
+        (Some(node), None) => read_basic(node, reader),
+        (None, Some(node)) => read_bearer(node, reader),
+        _ => {
+            reader.error(node, "`auth` needs one of `basic` and `bearer`");
+            None
+        }
+    }
+}
+
+fn read_basic(node: &Node, reader: &mut Reader<'_>) -> Option<Login> {
+    let fields = Fields::open(node, &BASIC, reader)?;
+    let password = fields.get("password")?;
+    reader.refuse_literal_secret(password, "a password");
+    Some(Login::Basic {
+        user: fields.get("user").and_then(|node| reader.text(node))?,
+        password: reader.text(password)?,
+    })
+}
+
+fn read_bearer(node: &Node, reader: &mut Reader<'_>) -> Option<Login> {
+    reader.refuse_literal_secret(node, "a token");
+    reader.text(node).map(Login::Bearer)
 }
 
 fn read_oauth(node: &Node, blocks: &Blocks<'_>, http: &Fields<'_>, reader: &mut Reader<'_>) -> Option<OAuth> {

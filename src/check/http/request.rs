@@ -6,16 +6,16 @@ use base64::Engine as _;
 use reqwest::cookie::{CookieStore, Jar};
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue, LOCATION};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, Proxy, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, ClientBuilder, Method, Proxy, RequestBuilder, Response, StatusCode};
 use url::{Origin, Url};
 
 use super::faults::root_cause;
 use super::read::is_secret_header;
 use super::trace::{CheckedResolver, TimedConnections, Trace};
-use super::{Auth, Body, HttpProbe, Version, is_secret_name, scope};
+use super::{Auth, Body, HttpProbe, Login, Version, is_secret_name, scope};
 use crate::check::RunContext;
 use crate::check::net::fault::Fault;
-use crate::check::net::tls::TlsRecord;
+use crate::check::net::tls::{TlsRecord, TlsSettings};
 use crate::check::net::tokens::Token;
 use crate::decode::JsonText;
 use crate::model::{RunScope, Text, Unfilled};
@@ -183,38 +183,62 @@ fn client_credentials(id: &str, secret: &str) -> String {
     format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
 }
 
+/// A client as every kind wants it: our TLS, our names and what of them is denied, no retries,
+/// no proxies of the environment. `offered` is what ALPN offers.
+///
+/// # Errors
+/// Our own fault when TLS cannot be set up.
+pub(crate) fn client_builder(
+    tls: &TlsSettings,
+    record: &TlsRecord,
+    resolver: CheckedResolver,
+    offered: &[&str],
+) -> Result<ClientBuilder, Fault> {
+    let mut config = tls
+        .client_config(&resolver.services.roots, record)
+        .map_err(Fault::ours)?;
+    config.alpn_protocols = offered.iter().map(|name| name.as_bytes().to_vec()).collect();
+    let timed = TimedConnections {
+        trace: resolver.trace.clone(),
+        tls: Arc::clone(record),
+    };
+    Ok(Client::builder()
+        .tls_backend_preconfigured(config)
+        .user_agent(USER_AGENT)
+        .no_proxy()
+        .retry(reqwest::retry::never())
+        .dns_resolver(resolver)
+        .connector_layer(timed))
+}
+
+/// The client itself.
+///
+/// # Errors
+/// Our own fault.
+pub(crate) fn built(builder: ClientBuilder) -> Result<Client, Fault> {
+    builder
+        .build()
+        .map_err(|error| Fault::ours(format!("the request cannot be made: {}", root_cause(&error))))
+}
+
 impl HttpProbe {
     pub(super) fn client(&self, run: &RunContext) -> Result<Kept, Fault> {
         let trace = Trace::default();
         let tls = TlsRecord::default();
         let cookies = Arc::new(RunCookies::default());
-        let mut config = self
-            .tls
-            .client_config(&run.services.roots, &tls)
-            .map_err(Fault::ours)?;
+        let resolver = CheckedResolver {
+            ip: self.ip,
+            resolve_to: self.resolve_to,
+            ..CheckedResolver::new(&run.services, &trace)
+        };
         let offered: &[&str] = match self.version {
             Version::Any => &["h2", "http/1.1"],
             Version::Http1 => &["http/1.1"],
             Version::Http2 => &["h2"],
         };
-        config.alpn_protocols = offered.iter().map(|name| name.as_bytes().to_vec()).collect();
-        let mut builder = Client::builder()
-            .tls_backend_preconfigured(config)
-            .user_agent(USER_AGENT)
-            .no_proxy()
-            .retry(reqwest::retry::never())
+        let mut builder = client_builder(&self.tls, &tls, resolver, offered)?
             .redirect(Policy::none())
-            .cookie_provider(Arc::clone(&cookies))
-            .dns_resolver(CheckedResolver {
-                trace: trace.clone(),
-                services: Arc::clone(&run.services),
-                ip: self.ip,
-                resolve_to: self.resolve_to,
-            })
-            .connector_layer(TimedConnections {
-                trace: trace.clone(),
-                tls: Arc::clone(&tls),
-            });
+            .cookie_provider(Arc::clone(&cookies));
         builder = match self.version {
             Version::Any => builder,
             Version::Http1 => builder.http1_only(),
@@ -228,9 +252,7 @@ impl HttpProbe {
             let proxy = Proxy::all(proxy.as_str()).map_err(|_| Fault::ours("`proxy` is not a URL"))?;
             builder = builder.proxy(proxy);
         }
-        let client = builder
-            .build()
-            .map_err(|error| Fault::ours(format!("the request cannot be made: {}", root_cause(&error))))?;
+        let client = built(builder)?;
         Ok(Kept {
             client,
             trace,
@@ -317,10 +339,10 @@ impl HttpProbe {
     ) -> Result<RequestBuilder, Unfilled> {
         Ok(match &self.auth {
             None => request,
-            Some(Auth::Basic { user, password }) => {
+            Some(Auth::Login(Login::Basic { user, password })) => {
                 request.basic_auth(user.fill(scope)?, Some(password.fill(scope)?))
             }
-            Some(Auth::Bearer(token)) => request.bearer_auth(token.fill(scope)?),
+            Some(Auth::Login(Login::Bearer(token))) => request.bearer_auth(token.fill(scope)?),
             Some(Auth::Client { id, secret }) => request.header(
                 AUTHORIZATION,
                 client_credentials(&id.fill(scope)?, &secret.fill(scope)?),

@@ -122,9 +122,22 @@ pub struct CheckedResolver {
     /// DNS and the address policy.
     pub services: Arc<Services>,
     /// Only these addresses.
-    pub ip: Option<IpVersion>,
+    pub(super) ip: Option<IpVersion>,
     /// Instead of asking.
-    pub resolve_to: Option<IpAddr>,
+    pub(super) resolve_to: Option<IpAddr>,
+}
+
+impl CheckedResolver {
+    /// Every address that the policy allows.
+    #[must_use]
+    pub fn new(services: &Arc<Services>, trace: &Trace) -> Self {
+        Self {
+            trace: trace.clone(),
+            services: Arc::clone(services),
+            ip: None,
+            resolve_to: None,
+        }
+    }
 }
 
 impl Resolve for CheckedResolver {

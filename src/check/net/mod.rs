@@ -3,6 +3,8 @@
 pub mod dial;
 pub mod dns;
 pub mod fault;
+pub mod fetch;
+pub mod login;
 pub mod starttls;
 pub mod targets;
 pub mod tls;
