@@ -18,6 +18,8 @@ have knotd || want knot
 have dovecot || want dovecot-imapd
 have slapd || want slapd
 have curl || want curl
+[ -x /usr/lib/nagios/plugins/check_load ] || want monitoring-plugins-basic
+{ have vmstat && have pgrep; } || want procps
 
 [ -n "$wanted" ] || exit 0
 

@@ -5,6 +5,7 @@
 pub mod attempt;
 pub mod browser;
 pub mod capture;
+pub mod command;
 pub mod expect;
 pub mod http;
 pub mod matcher;
@@ -27,7 +28,7 @@ use crate::model::{Check, Outcome, Retry, RunId, Threshold, Timestamp, Unit};
 pub use services::Services;
 
 /// Every kind, one line each.
-pub static KINDS: &[&Kind] = &[&http::KIND, &tcp::KIND, &browser::KIND];
+pub static KINDS: &[&Kind] = &[&http::KIND, &tcp::KIND, &command::KIND, &browser::KIND];
 
 /// One kind of check.
 #[derive(Debug)]
@@ -90,6 +91,12 @@ pub trait Probe: Send + Sync {
     /// with the unit where one is known.
     fn extra_measures(&self) -> Vec<(String, Option<Unit>)> {
         Vec::new()
+    }
+
+    /// Whether a run may measure names that nobody knows before it, so that thresholds may
+    /// be set on any name.
+    fn measures_any_name(&self) -> bool {
+        false
     }
 
     /// Bounds that the kind's own blocks set, on named steps.

@@ -20,7 +20,6 @@ pub(super) const PLANNED_KINDS: &[&str] = &[
     "redis",
     "prometheus",
     "host",
-    "command",
     "heartbeat",
 ];
 /// More retries within a run are impolite (contract §5).

@@ -190,9 +190,10 @@ impl Checks {
         };
         let probe = read_probe(kind, &fields, retry, timeout, attempt_timeout, reader);
         let measures = probe.as_deref().map(|probe| measures(kind, probe));
+        let any_name = probe.as_deref().is_some_and(Probe::measures_any_name);
         let mut thresholds = fields
             .get("thresholds")
-            .map(|node| read_thresholds(node, kind, measures.as_deref(), reader))
+            .map(|node| read_thresholds(node, kind, measures.as_deref(), any_name, reader))
             .unwrap_or_default();
         let check = Check {
             name: fields

@@ -11,6 +11,7 @@ pub(super) fn read_thresholds(
     node: &Node,
     kind: &Kind,
     measures: Option<&[(String, Option<Unit>)]>,
+    any_name: bool,
     reader: &mut Reader<'_>,
 ) -> Vec<Threshold> {
     let mut thresholds = Vec::new();
@@ -24,6 +25,7 @@ pub(super) fn read_thresholds(
             })
         });
         let unit = match known {
+            Some(None) if any_name => None,
             Some(None) => {
                 let names: BTreeSet<&str> = measures
                     .into_iter()

@@ -7,6 +7,7 @@ mod alerts;
 mod apps;
 mod browser;
 mod cli;
+mod command;
 mod config;
 mod crash;
 mod faults;

@@ -132,7 +132,7 @@ impl Probe for HttpProbe {
     fn extra_measures(&self) -> Vec<(String, Option<Unit>)> {
         self.captures
             .iter()
-            .map(|capture| (capture.name.clone(), Some(capture.unit())))
+            .map(|capture| (capture.name.clone(), capture.unit()))
             .collect()
     }
 
@@ -169,6 +169,7 @@ impl HttpProbe {
             body: &received.text,
             json: received.json.as_ref(),
             header: &header,
+            perfdata: &|_| None,
         };
         self.captures
             .iter()
@@ -192,6 +193,7 @@ impl HttpProbe {
             body: &received.text,
             json: received.json.as_ref(),
             header: &header,
+            perfdata: &|_| None,
         };
         for capture in &self.captures {
             if let Some(number) = capture.number(&answered) {

@@ -6,6 +6,7 @@
 
 mod checks;
 mod expectations;
+mod local;
 mod names;
 mod network;
 mod pattern;
@@ -31,6 +32,7 @@ fn rows() -> impl Iterator<Item = &'static Row> {
         problems::PROBLEMS,
         settings::SETTINGS,
         checks::CHECKS,
+        local::LOCAL,
         steps::STEPS,
         expectations::EXPECTATIONS,
         network::NETWORK,

@@ -1,0 +1,69 @@
+//! Checks of programs on this machine.
+
+use super::Row;
+
+/// `command`.
+pub static LOCAL: &[Row] = &[
+    // command
+    (
+        "`argv` is a list: the program, then each argument by itself",
+        "`argv`는 목록입니다. 프로그램을 먼저 쓰고, 인수를 하나씩 쓰십시오",
+    ),
+    (
+        "for example `argv: [check_disk, -w, 10%, -p, /]`; no shell takes a line apart",
+        "예: `argv: [check_disk, -w, 10%, -p, /]`. 셸이 한 줄을 나누어 주지 않습니다",
+    ),
+    (
+        "`argv` is empty: it begins with the program",
+        "`argv`가 비어 있습니다. 첫 번째는 프로그램입니다",
+    ),
+    (
+        "the first of `argv` is the program, and it is empty",
+        "`argv`의 첫 번째는 프로그램인데 비어 있습니다",
+    ),
+    (
+        "`{0}` cannot name an environment variable",
+        "`{0}`은(는) 환경 변수 이름으로 쓸 수 없습니다",
+    ),
+    (
+        "a command is run once per run: what it did cannot be undone",
+        "명령은 한 번의 점검에 한 번만 실행합니다. 실행한 일은 되돌릴 수 없기 때문입니다",
+    ),
+    (
+        "what answers here has no `{0}`",
+        "이 점검의 응답에는 `{0}`이(가) 없습니다",
+    ),
+    (
+        "`{0}` was not run: it is in none of {1}",
+        "`{0}`을(를) 실행하지 못했습니다. 다음 어디에도 없습니다: {1}",
+    ),
+    (
+        "`{0}` was not run: there is no such program, or not what its first line names",
+        "`{0}`을(를) 실행하지 못했습니다. 프로그램이 없거나, 첫 줄에 적힌 해석기가 없습니다",
+    ),
+    (
+        "`{0}` was not run: there is no folder {1}",
+        "`{0}`을(를) 실행하지 못했습니다. 폴더가 없습니다: {1}",
+    ),
+    (
+        "`{0}` was not run: haetae's user may not execute it",
+        "`{0}`을(를) 실행하지 못했습니다. haetae 사용자에게 실행 권한이 없습니다",
+    ),
+    (
+        "`{0}` did not end within {1} and was killed",
+        "`{0}`이(가) {1} 안에 끝나지 않아 강제 종료했습니다",
+    ),
+    (
+        "`{0}` ended with code {1}, which is none of 0 to 3: {2}",
+        "`{0}`이(가) 종료 코드 {1}(으)로 끝났습니다. 0~3이 아닙니다: {2}",
+    ),
+    (
+        "`{0}` was ended by signal {1}: {2}",
+        "`{0}`이(가) 신호 {1}(으)로 종료되었습니다: {2}",
+    ),
+    (
+        "`{0}` wrote more than {1} and was killed",
+        "`{0}`이(가) {1}보다 많이 출력하여 강제 종료했습니다",
+    ),
+    ("it said nothing", "출력이 없었습니다"),
+];
