@@ -7,6 +7,7 @@ pub mod browser;
 pub mod capture;
 pub mod command;
 pub mod expect;
+pub mod host;
 pub mod http;
 pub mod matcher;
 pub mod net;
@@ -23,12 +24,18 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::decode::{Node, Reader, Spec};
-use crate::model::{Check, Outcome, Retry, RunId, Threshold, Timestamp, Unit};
+use crate::model::{Check, Outcome, Quantity, Retry, RunId, Threshold, Timestamp, Unit};
 
 pub use services::Services;
 
 /// Every kind, one line each.
-pub static KINDS: &[&Kind] = &[&http::KIND, &tcp::KIND, &command::KIND, &browser::KIND];
+pub static KINDS: &[&Kind] = &[
+    &http::KIND,
+    &tcp::KIND,
+    &host::KIND,
+    &command::KIND,
+    &browser::KIND,
+];
 
 /// One kind of check.
 #[derive(Debug)]
@@ -104,10 +111,30 @@ pub trait Probe: Send + Sync {
         Vec::new()
     }
 
+    /// How many runs of before it wants to know when haetae starts.
+    fn recalls(&self) -> u32 {
+        0
+    }
+
+    /// Takes what its check measured before haetae started, the newest run first, so that a
+    /// restart forgets nothing.
+    fn recall(&self, services: &Services, past: &[Past]) {
+        let _ = (services, past);
+    }
+
     /// The host that is asked, for the retry budget; empty when there is none.
     fn target(&self) -> String {
         String::new()
     }
+}
+
+/// What a run of before measured.
+#[derive(Debug, Clone)]
+pub struct Past {
+    /// When it started.
+    pub started: Timestamp,
+    /// Name → number with its unit.
+    pub measurements: BTreeMap<String, Quantity>,
 }
 
 /// What one run needs.

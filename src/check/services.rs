@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::host::Disks;
 use super::net::dns::Dns;
 use super::net::targets::TargetPolicy;
 use super::net::tls::TlsRoots;
@@ -23,6 +24,8 @@ pub struct Services {
     pub targets: Arc<TargetPolicy>,
     /// Browsers, started when first needed.
     pub browsers: Browsers,
+    /// How full this machine's disks have been.
+    pub disks: Disks,
     /// What people are told in.
     pub language: Language,
     /// The mask over everything that is kept.

@@ -19,7 +19,6 @@ pub(super) const PLANNED_KINDS: &[&str] = &[
     "sql",
     "redis",
     "prometheus",
-    "host",
     "heartbeat",
 ];
 /// More retries within a run are impolite (contract §5).

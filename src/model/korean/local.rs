@@ -1,8 +1,8 @@
-//! Checks of programs on this machine.
+//! Checks of the machine itself and of programs on it.
 
 use super::Row;
 
-/// `command`.
+/// `command`, `host`.
 pub static LOCAL: &[Row] = &[
     // command
     (
@@ -66,4 +66,42 @@ pub static LOCAL: &[Row] = &[
         "`{0}`이(가) {1}보다 많이 출력하여 강제 종료했습니다",
     ),
     ("it said nothing", "출력이 없었습니다"),
+    // host
+    (
+        "`{0}` does not begin with `/`: a disk is named by where it is mounted",
+        "`{0}`이(가) `/`로 시작하지 않습니다. 디스크는 마운트 지점으로 지정합니다",
+    ),
+    (
+        "a {0} check has nothing for `{1}` to look at",
+        "{0} 점검에는 `{1}`을(를) 쓸 수 없습니다",
+    ),
+    (
+        "set bounds on what it measures with `thresholds:`",
+        "측정값의 임계값은 `thresholds:`로 정하십시오",
+    ),
+    (
+        "the process `{0}` is named twice",
+        "프로세스 `{0}`이(가) 두 번 쓰여 있습니다",
+    ),
+    (
+        "`{0}` did not answer within {1}: the disk hangs",
+        "`{0}`이(가) {1} 안에 응답하지 않았습니다. 디스크가 멈춘 상태입니다",
+    ),
+    ("`{0}` does not exist", "`{0}`이(가) 없습니다"),
+    (
+        "nothing is mounted at `{0}`: it lies on the disk of `{1}`",
+        "`{0}`에 마운트된 것이 없습니다. `{1}`의 디스크에 속한 폴더입니다",
+    ),
+    (
+        "`{0}` cannot be looked at: {1}",
+        "`{0}`을(를) 살펴볼 수 없습니다: {1}",
+    ),
+    (
+        "`{0}` is no disk: it has no size",
+        "`{0}`은(는) 디스크가 아닙니다. 크기가 없습니다",
+    ),
+    (
+        "other users' processes are hidden from haetae (`hidepid`)",
+        "다른 사용자의 프로세스가 haetae에 보이지 않습니다(`hidepid`)",
+    ),
 ];
