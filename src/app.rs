@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, ApiParts};
 use crate::browser::{Browsers, clean_leftovers};
+use crate::check::heartbeat::Heartbeats;
 use crate::check::host::Disks;
 use crate::check::net::dns::Dns;
 use crate::check::net::tls::TlsRoots;
@@ -153,11 +154,12 @@ impl App {
         let api = ApiParts {
             store: Arc::clone(&store),
             status,
+            services,
+            orders: orders.clone(),
             project: project_seen,
             reload_wanted,
             commands,
             wake_outbox: waker(&outbox),
-            evidence_dir: services.evidence_dir.clone(),
             started: wall_now(),
         };
         Ok(Self {
@@ -255,6 +257,7 @@ impl Ground {
         store.release_leases().await?;
         let remembered = store.remember(remembers_since(wall_now())).await?;
         let services = services(project, &path, &options.redactor);
+        services.heartbeats.listen(store.heartbeats().await?);
         for runnable in project.to_run() {
             recall(&runnable, &store, &services).await?;
         }
@@ -374,6 +377,7 @@ pub fn services_with_evidence(
         retry_budget: RetryBudget::default(),
         browsers: Browsers::new(project.settings.browsers.clone(), Arc::clone(&targets)),
         targets,
+        heartbeats: Heartbeats::default(),
         disks: Disks::default(),
         language: project.settings.language,
         redactor: redactor.clone(),

@@ -7,6 +7,7 @@ pub mod browser;
 pub mod capture;
 pub mod command;
 pub mod expect;
+pub mod heartbeat;
 pub mod host;
 pub mod http;
 pub mod matcher;
@@ -34,6 +35,7 @@ pub static KINDS: &[&Kind] = &[
     &tcp::KIND,
     &host::KIND,
     &command::KIND,
+    &heartbeat::KIND,
     &browser::KIND,
 ];
 
@@ -120,6 +122,11 @@ pub trait Probe: Send + Sync {
     /// restart forgets nothing.
     fn recall(&self, services: &Services, past: &[Past]) {
         let _ = (services, past);
+    }
+
+    /// Whose calls it waits for.
+    fn called_by(&self) -> Option<&heartbeat::TokenKey> {
+        None
     }
 
     /// The host that is asked, for the retry budget; empty when there is none.

@@ -19,7 +19,6 @@ pub(super) const PLANNED_KINDS: &[&str] = &[
     "sql",
     "redis",
     "prometheus",
-    "heartbeat",
 ];
 /// More retries within a run are impolite (contract §5).
 pub(super) const MOST_RETRIES: i64 = 3;

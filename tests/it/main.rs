@@ -11,6 +11,7 @@ mod command;
 mod config;
 mod crash;
 mod faults;
+mod heartbeat;
 mod host;
 mod hostile;
 mod http;

@@ -1,8 +1,8 @@
-//! Checks of the machine itself and of programs on it.
+//! Checks of the machine itself, of programs on it, and of jobs that call.
 
 use super::Row;
 
-/// `command`, `host`.
+/// `command`, `host`, `heartbeat`.
 pub static LOCAL: &[Row] = &[
     // command
     (
@@ -103,5 +103,40 @@ pub static LOCAL: &[Row] = &[
     (
         "other users' processes are hidden from haetae (`hidepid`)",
         "다른 사용자의 프로세스가 haetae에 보이지 않습니다(`hidepid`)",
+    ),
+    // heartbeat
+    (
+        "a token is the same in every run: no `${now}`, no `${random:…}`",
+        "토큰은 항상 같아야 합니다. `${now}`나 `${random:…}`은 쓸 수 없습니다",
+    ),
+    (
+        "the token is too short: it needs 16 characters at least, or it can be guessed",
+        "토큰이 너무 짧아 추측될 수 있습니다. 16자 이상이어야 합니다",
+    ),
+    (
+        "the token has characters that cannot stand in an address: use letters, digits, `-`, `.`, `_`, `~`",
+        "토큰에 주소에 쓸 수 없는 문자가 있습니다. 글자, 숫자, `-`, `.`, `_`, `~`만 쓰십시오",
+    ),
+    (
+        "make one with `openssl rand -hex 16`",
+        "`openssl rand -hex 16`으로 만들 수 있습니다",
+    ),
+    (
+        "jobs call the server: only `haetae serve` hears them, a single run has heard nobody",
+        "작업은 서버를 호출합니다. `haetae serve`만 들을 수 있고, 한 번의 실행으로는 알 수 없습니다",
+    ),
+    ("the job failed {0} ago: {1}", "작업이 {0} 전에 실패했습니다: {1}"),
+    ("the job failed {0} ago", "작업이 {0} 전에 실패했습니다"),
+    (
+        "the job started {0} ago and did not end",
+        "작업이 {0} 전에 시작하여 끝나지 않았습니다",
+    ),
+    (
+        "no success for {0}, {1} at most are allowed",
+        "{0} 동안 성공이 없었습니다. 최대 {1}까지 허용됩니다",
+    ),
+    (
+        "the job has never called, and was waited for {0}",
+        "작업이 한 번도 호출하지 않았습니다. {0} 동안 기다렸습니다",
     ),
 ];
