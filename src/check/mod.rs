@@ -8,6 +8,9 @@ pub mod capture;
 pub mod dialogue;
 pub mod expect;
 pub mod grpc;
+pub mod command;
+pub mod heartbeat;
+pub mod host;
 pub mod http;
 pub mod matcher;
 pub mod net;
@@ -31,7 +34,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::decode::{Node, Reader, Spec};
-use crate::model::{Check, Outcome, Retry, RunId, Threshold, Timestamp, Unit};
+use crate::model::{Check, Outcome, Quantity, Retry, RunId, Threshold, Timestamp, Unit};
 
 pub use services::Services;
 
@@ -47,6 +50,9 @@ pub static KINDS: &[&Kind] = &[
     &sql::KIND,
     &redis::KIND,
     &prometheus::KIND,
+    &host::KIND,
+    &command::KIND,
+    &heartbeat::KIND,
     &browser::KIND,
 ];
 
@@ -113,15 +119,46 @@ pub trait Probe: Send + Sync {
         Vec::new()
     }
 
+    /// Whether a run may measure names that nobody knows before it, so that thresholds may
+    /// be set on any name.
+    fn measures_any_name(&self) -> bool {
+        false
+    }
+
     /// Bounds that the kind's own blocks set, on named steps.
     fn extra_thresholds(&self) -> Vec<Threshold> {
         Vec::new()
+    }
+
+    /// How many runs of before it wants to know when haetae starts.
+    fn recalls(&self) -> u32 {
+        0
+    }
+
+    /// Takes what its check measured before haetae started, the newest run first, so that a
+    /// restart forgets nothing.
+    fn recall(&self, services: &Services, past: &[Past]) {
+        let _ = (services, past);
+    }
+
+    /// Whose calls it waits for.
+    fn called_by(&self) -> Option<&heartbeat::TokenKey> {
+        None
     }
 
     /// The host that is asked, for the retry budget; empty when there is none.
     fn target(&self) -> String {
         String::new()
     }
+}
+
+/// What a run of before measured.
+#[derive(Debug, Clone)]
+pub struct Past {
+    /// When it started.
+    pub started: Timestamp,
+    /// Name → number with its unit.
+    pub measurements: BTreeMap<String, Quantity>,
 }
 
 /// What one run needs.

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::heartbeat::Heartbeats;
+use super::host::Disks;
 use super::net::dns::Dns;
 use super::net::targets::TargetPolicy;
 use super::net::tls::TlsRoots;
@@ -26,6 +28,10 @@ pub struct Services {
     pub targets: Arc<TargetPolicy>,
     /// Browsers, started when first needed.
     pub browsers: Browsers,
+    /// What jobs have told of themselves.
+    pub heartbeats: Heartbeats,
+    /// How full this machine's disks have been.
+    pub disks: Disks,
     /// What people are told in.
     pub language: Language,
     /// The mask over everything that is kept.

@@ -161,7 +161,7 @@ impl Probe for HttpProbe {
     fn extra_measures(&self) -> Vec<(String, Option<Unit>)> {
         self.captures
             .iter()
-            .map(|capture| (capture.name.clone(), Some(capture.unit())))
+            .map(|capture| (capture.name.clone(), capture.unit()))
             .collect()
     }
 
@@ -321,6 +321,7 @@ impl Received {
             body: &self.text,
             json: capture.wants_json().then(|| self.json()).flatten(),
             header: &header,
+            perfdata: &|_| None,
         };
         take(capture, &answered)
     }

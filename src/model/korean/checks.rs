@@ -105,8 +105,8 @@ pub static CHECKS: &[Row] = &[
         "임계값 `{0}`에 기준이 없습니다",
     ),
     (
-        "`{0}` needs exactly one of `json`, `header`, `text`",
-        "`{0}`에는 `json`, `header`, `text` 중 정확히 하나가 필요합니다",
+        "`{0}` needs exactly one of {1}",
+        "`{0}`에는 {1} 중 정확히 하나가 필요합니다",
     ),
     (
         "`{0}` is not a JSONPath: {1}; write for example `{2}`",
