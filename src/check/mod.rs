@@ -5,6 +5,7 @@
 pub mod attempt;
 pub mod browser;
 pub mod capture;
+pub mod dns;
 pub mod expect;
 pub mod http;
 pub mod matcher;
@@ -13,6 +14,7 @@ pub mod pulse;
 pub mod retry;
 pub mod services;
 pub mod tcp;
+pub mod texts;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,7 +29,12 @@ use crate::model::{Check, Outcome, Retry, RunId, Threshold, Timestamp, Unit};
 pub use services::Services;
 
 /// Every kind, one line each.
-pub static KINDS: &[&Kind] = &[&http::KIND, &tcp::KIND, &browser::KIND];
+pub static KINDS: &[&Kind] = &[
+    &http::KIND,
+    &tcp::KIND,
+    &dns::KIND,
+    &browser::KIND,
+];
 
 /// One kind of check.
 #[derive(Debug)]

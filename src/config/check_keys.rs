@@ -8,14 +8,13 @@ use crate::decode::{Key, Shape, Spec};
 /// Kinds of the format that this version cannot run.
 pub(super) const PLANNED_KINDS: &[&str] = &[
     "tls",
-    "dns",
     "domain",
     "ping",
+    "mail_dns",
     "udp",
     "websocket",
     "grpc",
     "smtp",
-    "mail_dns",
     "sql",
     "redis",
     "prometheus",

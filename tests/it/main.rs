@@ -9,6 +9,8 @@ mod browser;
 mod cli;
 mod config;
 mod crash;
+mod dns;
+mod dns_server;
 mod faults;
 mod hostile;
 mod http;
