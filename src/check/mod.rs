@@ -8,6 +8,7 @@ pub mod capture;
 pub mod dns;
 pub mod expect;
 pub mod http;
+pub mod mail_dns;
 pub mod matcher;
 pub mod net;
 pub mod pulse;
@@ -33,6 +34,7 @@ pub static KINDS: &[&Kind] = &[
     &http::KIND,
     &tcp::KIND,
     &dns::KIND,
+    &mail_dns::KIND,
     &browser::KIND,
 ];
 

@@ -10,7 +10,6 @@ pub(super) const PLANNED_KINDS: &[&str] = &[
     "tls",
     "domain",
     "ping",
-    "mail_dns",
     "udp",
     "websocket",
     "grpc",
