@@ -11,6 +11,7 @@ pub mod http;
 pub mod mail_dns;
 pub mod matcher;
 pub mod net;
+pub mod ping;
 pub mod pulse;
 pub mod retry;
 pub mod services;
@@ -35,6 +36,7 @@ pub static KINDS: &[&Kind] = &[
     &tcp::KIND,
     &dns::KIND,
     &mail_dns::KIND,
+    &ping::KIND,
     &browser::KIND,
 ];
 

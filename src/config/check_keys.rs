@@ -9,7 +9,6 @@ use crate::decode::{Key, Shape, Spec};
 pub(super) const PLANNED_KINDS: &[&str] = &[
     "tls",
     "domain",
-    "ping",
     "udp",
     "websocket",
     "grpc",

@@ -18,6 +18,7 @@ mod korean;
 mod mail_dns;
 mod oncall;
 mod pages;
+mod ping;
 mod proxy;
 mod receivers;
 mod scenario;
