@@ -5,15 +5,18 @@
 pub mod attempt;
 pub mod browser;
 pub mod capture;
+pub mod command;
 pub mod dialogue;
+pub mod dns;
 pub mod expect;
 pub mod grpc;
-pub mod command;
 pub mod heartbeat;
 pub mod host;
 pub mod http;
+pub mod mail_dns;
 pub mod matcher;
 pub mod net;
+pub mod ping;
 pub mod prometheus;
 pub mod pulse;
 pub mod redis;
@@ -22,6 +25,7 @@ pub mod services;
 pub mod smtp;
 pub mod sql;
 pub mod tcp;
+pub mod texts;
 pub mod tls;
 pub mod udp;
 pub mod websocket;
@@ -53,6 +57,9 @@ pub static KINDS: &[&Kind] = &[
     &host::KIND,
     &command::KIND,
     &heartbeat::KIND,
+    &dns::KIND,
+    &mail_dns::KIND,
+    &ping::KIND,
     &browser::KIND,
 ];
 
