@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::check_keys::{CHECK, ENTRY, LIST, PLANNED_KINDS};
+use super::check_keys::{CHECK, ENTRY, LIST};
 use super::check_times::{Times, read_confirmation, read_retry};
 use super::depends::Named;
 use super::matrix::combinations;
@@ -335,10 +335,8 @@ fn read_kind(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<&'static Ki
     match given.as_slice() {
         [kind] => Some(kind),
         [] => {
-            // A kind of the format that this version lacks has been reported already.
-            let planned = PLANNED_KINDS.iter().any(|kind| fields.get(kind).is_some());
             let misspelt = KINDS.iter().any(|kind| fields.seems_to_have(kind.name));
-            if !planned && !misspelt {
+            if !misspelt {
                 let all: Vec<String> = KINDS.iter().map(|kind| format!("`{}`", kind.name)).collect();
                 reader.report(
                     Problem::error(fields.place(), "nothing says what is checked")
