@@ -231,14 +231,11 @@ impl Checks {
             })
             .unwrap_or_default();
         let check = Check {
-            name: fields
-                .get("name")
-                .and_then(|node| reader.plain(node))
-                .unwrap_or_else(|| id.to_string()),
+            name: plain(&fields, "name", reader).unwrap_or_else(|| id.to_string()),
             id: id.clone(),
-            description: fields.get("description").and_then(|node| reader.plain(node)),
-            owner: fields.get("owner").and_then(|node| reader.plain(node)),
-            runbook: fields.get("runbook").and_then(|node| reader.plain(node)),
+            description: plain(&fields, "description", reader),
+            owner: plain(&fields, "owner", reader),
+            runbook: plain(&fields, "runbook", reader),
             tags: fields
                 .get("tags")
                 .map(|node| reader.one_or_many(node, Reader::plain))
@@ -278,6 +275,10 @@ const PRIORITIES: &[(&str, Priority)] = &[
     ("normal", Priority::Normal),
     ("low", Priority::Low),
 ];
+
+fn plain(fields: &Fields<'_>, key: &str, reader: &mut Reader<'_>) -> Option<String> {
+    fields.get(key).and_then(|node| reader.plain(node))
+}
 
 fn today(now: Timestamp) -> jiff::civil::Date {
     now.to_jiff().to_zoned(jiff::tz::TimeZone::UTC).date()

@@ -203,12 +203,11 @@ impl DomainProbe {
         let name = filled(&self.name)?;
         let name = rdap::ascii_name(&name)
             .ok_or_else(|| Fault::ours(format!("`{name}` is not the name of a domain")))?;
-        let server = match &self.server {
-            Some(server) => filled(server)?,
-            None => {
-                let bootstrap = filled(&self.bootstrap)?;
-                self.server_of(&name, &bootstrap, run, &limit).await?
-            }
+        let server = if let Some(server) = &self.server {
+            filled(server)?
+        } else {
+            let bootstrap = filled(&self.bootstrap)?;
+            self.server_of(&name, &bootstrap, run, &limit).await?
         };
         let url = base(&server)
             .and_then(|base| rdap::domain_url(&base, &name))
