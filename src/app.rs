@@ -7,13 +7,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+pub use crate::api::AccessRules;
 use crate::api::{self, ApiParts};
 use crate::browser::{Browsers, clean_leftovers};
+use crate::bulletin::Bulletin;
 use crate::check::Services;
 use crate::check::net::dns::Dns;
 use crate::check::net::tls::TlsRoots;
@@ -30,6 +34,7 @@ use crate::reload::Reloader;
 use crate::schedule::{Order, Runner, RunnerOptions};
 use crate::status::Status;
 use crate::store::{Remembered, SqliteStore, Store, StoreError};
+use crate::triggers::Triggers;
 
 /// Sending that is under way may go on this long at shutdown.
 const OUTBOX_LIMIT: Duration = Duration::from_secs(12);
@@ -48,6 +53,8 @@ pub struct AppOptions {
     pub runner: RunnerOptions,
     /// Reload when a file changes.
     pub watch_files: bool,
+    /// Who may ask without a token.
+    pub access: AccessRules,
 }
 
 /// Why haetae cannot start.
@@ -75,6 +82,11 @@ pub enum StartError {
         /// What the system says.
         why: io::Error,
     },
+    /// Others could ask, and nobody could log in.
+    #[error(
+        "others can reach {0}, and there is no token to log in with: make one with `haetae token create --scope read`, listen on 127.0.0.1, or add --insecure"
+    )]
+    NoToken(SocketAddr),
     /// Messages could not be sent.
     #[error("{0}")]
     Transport(String),
@@ -114,7 +126,9 @@ impl App {
             remembered,
         } = Ground::prepare(&project, &options).await?;
         let (commands, command_queue) = mpsc::channel(1_024);
-        let outbox = outbox(&project, &options, &store, &services, address, commands.clone())?;
+        let (bulletin, triggers) = (Arc::new(Bulletin::default()), Arc::new(Triggers::default()));
+        let listener_of_outbox = listening(commands.clone(), Arc::clone(&bulletin));
+        let outbox = outbox(&project, &options, &store, &services, address, listener_of_outbox)?;
         let status = Arc::new(Status::default());
         let (runner, reports) = Runner::new(Arc::clone(&services), permits(&project, options.runner));
         let (orders, order_queue) = mpsc::channel(64);
@@ -125,6 +139,8 @@ impl App {
                 store: Arc::clone(&store),
                 outbox: Arc::clone(&outbox),
                 status: Arc::clone(&status),
+                triggers: Arc::clone(&triggers),
+                bulletin: Arc::clone(&bulletin),
                 orders: orders.clone(),
                 project: project_seen.clone(),
             },
@@ -146,25 +162,31 @@ impl App {
             wanted: Arc::clone(&reload_wanted),
             watch_files: options.watch_files,
         };
-        let evidence_dir = services.evidence_dir.clone();
-        let housekeeping = housekeeping::start(Arc::clone(&store), retention, evidence_dir.clone())
+        let housekeeping = housekeeping::start(Arc::clone(&store), retention, services.evidence_dir.clone())
             .await
             .map_err(StartError::Housekeeping)?;
         let api = ApiParts {
             store: Arc::clone(&store),
             status,
+            services,
+            orders: orders.clone(),
+            triggers,
+            bulletin,
+            access: options.access,
+            stop: stop_api.clone(),
+            tasks: TaskTracker::new(),
+            redactor: options.redactor.clone(),
             project: project_seen,
             reload_wanted,
             commands,
             wake_outbox: waker(&outbox),
-            evidence_dir,
             started: wall_now(),
         };
         Ok(Self {
             address,
             store,
             outbox,
-            api: tokio::spawn(api::serve(listener, api, stop_api.clone())),
+            api: tokio::spawn(api::serve(listener, api)),
             reloader: tokio::spawn(reloader.run(stop_reloads.clone())),
             stop_api,
             stop_reloads,
@@ -243,6 +265,12 @@ impl Ground {
         }
         options.redactor.learn(&project.secrets);
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path).await?);
+        if !options.listen.ip().is_loopback() && !options.access.insecure {
+            let tokens = store.tokens().await?;
+            if !tokens.iter().any(|(token, _)| token.holds(wall_now())) {
+                return Err(StartError::NoToken(options.listen));
+            }
+        }
         let listener = TcpListener::bind(options.listen)
             .await
             .map_err(|why| StartError::Listen {
@@ -271,7 +299,7 @@ fn outbox(
     store: &Arc<dyn Store>,
     services: &Services,
     address: SocketAddr,
-    commands: mpsc::Sender<Asked>,
+    listener: Listener,
 ) -> Result<Arc<Outbox>, StartError> {
     let transport = Transport::new(&services.roots).map_err(StartError::Transport)?;
     let public_url = project.settings.public_url.clone();
@@ -283,7 +311,7 @@ fn outbox(
             language: project.settings.language,
         },
         transport: Arc::new(transport),
-        listener: listener(commands),
+        listener,
     });
     outbox.serve(&project.channels);
     Ok(Arc::new(outbox))
@@ -291,9 +319,18 @@ fn outbox(
 
 /// What the outbox has to say becomes a command. When so many are waiting that there is no
 /// room, the next attempt to send says it again.
-fn listener(commands: mpsc::Sender<Asked>) -> Listener {
+fn listening(commands: mpsc::Sender<Asked>, bulletin: Arc<Bulletin>) -> Listener {
     Arc::new(move |news| {
         let command = match news {
+            OutboxNews::Settled {
+                delivery,
+                channel,
+                result,
+            } => {
+                let data = json!({ "delivery": delivery, "channel": channel, "result": result });
+                bulletin.tell("delivery", data);
+                return;
+            }
             OutboxNews::Channel { channel, trouble } => Command::ChannelState { channel, trouble },
             OutboxNews::FallBack {
                 delivery,

@@ -239,6 +239,7 @@ async fn pruning_takes_what_is_old_and_leaves_what_is_open_or_owed() {
     let horizon = Horizon {
         results: at(50),
         incidents: at(1_000),
+        audit: at(1_000),
     };
     assert_eq!(store.prune(horizon).await.unwrap(), 1);
     assert_eq!(store.results(&check(), 10).await.unwrap().len(), 1);

@@ -3,6 +3,7 @@
 //! FULL, because NORMAL loses acknowledged commits at a power cut (measured), and a batch a
 //! second costs next to nothing.
 
+mod access;
 mod rows;
 mod write;
 
@@ -115,9 +116,10 @@ impl SqliteStore {
 }
 
 /// The tables, step by step as they came to be.
-const SCHEMA: [&str; 2] = [
+const SCHEMA: [&str; 3] = [
     include_str!("../migrations/sqlite/0001_first.sql"),
     include_str!("../migrations/sqlite/0002_alerts.sql"),
+    include_str!("../migrations/sqlite/0004_api.sql"),
 ];
 
 fn migrations() -> Migrator {
@@ -130,7 +132,11 @@ fn migrations() -> Migrator {
             false,
         )
     };
-    Migrator::with_migrations(vec![step(1, "first", SCHEMA[0]), step(2, "alerts", SCHEMA[1])])
+    Migrator::with_migrations(vec![
+        step(1, "first", SCHEMA[0]),
+        step(2, "alerts", SCHEMA[1]),
+        step(4, "api", SCHEMA[2]),
+    ])
 }
 
 #[async_trait]
@@ -563,6 +569,9 @@ impl Store for SqliteStore {
         let old_quiets = "DELETE FROM quiets WHERE id IN (SELECT id FROM quiets WHERE ends_us < $1 LIMIT $2)";
         let old_receipts = "DELETE FROM receipts WHERE rowid IN (SELECT rowid FROM receipts
              WHERE updated_us < $1 LIMIT $2)";
+        let old_audit = "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at_us < $1 LIMIT $2)";
+        let old_operations = "DELETE FROM operations WHERE id IN (SELECT id FROM operations
+             WHERE created_us < $1 LIMIT $2)";
         let mut removed = 0;
         for (statement, before) in [
             (old_runs, horizon.results),
@@ -572,6 +581,8 @@ impl Store for SqliteStore {
             (old_entries, horizon.incidents),
             (old_quiets, horizon.incidents),
             (old_receipts, horizon.incidents),
+            (old_audit, horizon.audit),
+            (old_operations, horizon.results),
         ] {
             loop {
                 let done = sqlx::query(statement)
