@@ -265,12 +265,16 @@ async fn run(
 }
 
 fn change(parts: &ApiParts, id: &str, change: impl FnOnce(&mut Deployment)) -> Option<Arc<Deployment>> {
+    let mut before = None;
     let now = parts.triggers.deployments.change(id, |deployment| {
+        before = Some(deployment.state);
         change(deployment);
         true
     })?;
-    let data = json!({ "id": id, "state": now.state, "note": now.quiet.reason, "bad": now.bad });
-    parts.bulletin.tell("deployment", data);
+    if before != Some(now.state) {
+        let data = json!({ "id": id, "state": now.state, "note": now.quiet.reason, "bad": now.bad });
+        parts.bulletin.tell("deployment", data);
+    }
     Some(now)
 }
 

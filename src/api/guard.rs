@@ -77,9 +77,14 @@ pub struct Guard {
     pub gate: Arc<Gate>,
 }
 
-/// Who did what, where a handler knows better than the request's head.
+/// Who did it, where a handler knows better than the request's head.
 #[derive(Debug, Clone)]
-pub struct DoneBy(pub String);
+pub struct DoneBy {
+    /// By way of what.
+    pub who: &'static str,
+    /// The person.
+    pub by: String,
+}
 
 /// Lets a request through to its handler, or says why not.
 pub async fn guard(
@@ -219,7 +224,7 @@ async fn pass(guard: &Guard, caller: Caller, mut request: Request, next: Next) -
     if let Some(action) = guard.endpoint.action
         && response.status().is_success()
     {
-        let done_by = response.extensions().get::<DoneBy>().map(|by| by.0.clone());
+        let done_by = response.extensions().get::<DoneBy>().cloned();
         note(guard, &caller, action, target, &sent, done_by).await;
     }
     if guard.endpoint.tagged {
@@ -235,7 +240,7 @@ async fn note(
     action: &str,
     target: String,
     sent: &Bytes,
-    done_by: Option<String>,
+    done_by: Option<DoneBy>,
 ) {
     let redactor = guard.parts.redactor.current();
     let text = String::from_utf8_lossy(sent);
@@ -250,8 +255,10 @@ async fn note(
     let entry = AuditEntry {
         id: 0,
         at: wall_now(),
-        who: caller.name.clone(),
-        by: done_by.or(by).filter(|by| !by.is_empty()),
+        who: done_by
+            .as_ref()
+            .map_or_else(|| caller.name.clone(), |done| done.who.to_owned()),
+        by: done_by.map(|done| done.by).or(by).filter(|by| !by.is_empty()),
         address: Some(caller.address.clone()),
         action: action.to_owned(),
         target: redactor.clean(&target).into_owned(),

@@ -322,7 +322,10 @@ pub async fn pressed(
         .find_map(|channel| channel.sender.pressed(timestamp, signature, &body))
         .ok_or_else(|| ApiProblem::forbidden("no channel's signing secret has signed this"))?
         .map_err(ApiProblem::bad_request)?;
-    let done_by = DoneBy(pressed.by.clone());
+    let done_by = DoneBy {
+        who: "slack",
+        by: pressed.by.clone(),
+    };
     let command = match pressed.kind {
         PressKind::Acknowledge => Command::Acknowledge {
             incident: pressed.incident,

@@ -358,6 +358,9 @@ pub async fn cancel(State(parts): Parts, Path(id): Path<String>) -> Result<Json<
         return Err(ApiProblem::conflict(format!("the run `{id}` has ended already")));
     }
     let cancelled = parts.triggers.runs.cancel(&id, wall_now());
+    parts
+        .bulletin
+        .tell("run", json!({ "id": id, "state": RunState::Cancelled, "done": run.done(), "total": run.checks.len(), "worst": run.worst }));
     let _ = parts.orders.send(Order::Cancel(id.clone())).await;
     Ok(Json(to_json(&*cancelled.unwrap_or(run))))
 }

@@ -15,7 +15,7 @@ fn form(fields: &[(&str, Value)]) -> Value {
     for (field, schema) in fields {
         let name = field.trim_end_matches(['?', '~']);
         let schema = if field.ends_with('~') {
-            json!({ "anyOf": [schema, { "type": "null" }] })
+            or_null(schema.clone())
         } else {
             schema.clone()
         };
@@ -32,6 +32,14 @@ fn body(fields: &[(&str, Value)]) -> Value {
     let mut schema = form(fields);
     schema["additionalProperties"] = json!(false);
     schema
+}
+
+fn or_null(schema: Value) -> Value {
+    json!({ "anyOf": [schema, { "type": "null" }] })
+}
+
+fn link() -> Value {
+    json!({ "type": "string", "maxLength": 2000, "pattern": "^$|^https?://" })
 }
 
 fn list_of(schema: Value) -> Value {
@@ -186,9 +194,9 @@ pub fn silencing() -> Value {
         ("match", reference("Match")),
         ("by", said(500)),
         ("reason", said(500)),
-        ("for?", duration()),
-        ("ends?", moment()),
-        ("starts?", moment()),
+        ("for?", or_null(duration())),
+        ("ends?", or_null(moment())),
+        ("starts?", or_null(moment())),
     ])
 }
 
@@ -209,12 +217,9 @@ pub fn triggering() -> Value {
             "select",
             json!({ "type": "array", "items": { "type": "string" }, "maxItems": 1000 }),
         ),
-        ("idempotency_key?", said(500)),
+        ("idempotency_key?", or_null(said(500))),
         ("reason?", short(500)),
-        (
-            "link?",
-            json!({ "type": "string", "maxLength": 2000, "pattern": "^https?://" }),
-        ),
+        ("link?", or_null(link())),
         ("notify?", boolean()),
         ("by?", short(500)),
     ])
@@ -270,14 +275,11 @@ pub fn deploying() -> Value {
         ("quiet_for", duration()),
         ("note", said(500)),
         ("by?", short(500)),
-        (
-            "link?",
-            json!({ "type": "string", "maxLength": 2000, "pattern": "^https?://" }),
-        ),
-        ("idempotency_key?", said(500)),
+        ("link?", or_null(link())),
+        ("idempotency_key?", or_null(said(500))),
         ("warm_up?", selectors.clone()),
         ("verify?", selectors),
-        ("verify_for?", duration()),
+        ("verify_for?", or_null(duration())),
     ])
 }
 

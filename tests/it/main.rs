@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod access;
 mod alerts;
 mod apps;
 mod browser;
@@ -15,6 +16,7 @@ mod hostile;
 mod http;
 mod korean;
 mod oncall;
+mod openapi;
 mod pages;
 mod peers;
 mod proxy;
@@ -28,5 +30,6 @@ mod support;
 mod tcp;
 mod thresholds;
 mod tls;
+mod trigger;
 mod udp;
 mod websocket;
