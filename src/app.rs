@@ -18,10 +18,14 @@ pub use crate::api::AccessRules;
 use crate::api::{self, ApiParts};
 use crate::browser::{Browsers, clean_leftovers};
 use crate::bulletin::Bulletin;
-use crate::check::Services;
+use crate::check::domain::RdapServers;
+use crate::check::heartbeat::Heartbeats;
+use crate::check::host::Disks;
 use crate::check::net::dns::Dns;
 use crate::check::net::tls::TlsRoots;
+use crate::check::net::tokens::Tokens;
 use crate::check::retry::RetryBudget;
+use crate::check::{Past, Runnable, Services};
 use crate::clock::wall_now;
 use crate::config::{LoadOptions, Project};
 use crate::engine::{Command, remembers_since};
@@ -126,7 +130,7 @@ impl App {
             remembered,
         } = Ground::prepare(&project, &options).await?;
         let (commands, command_queue) = mpsc::channel(1_024);
-        let (bulletin, triggers) = (Arc::new(Bulletin::default()), Arc::new(Triggers::default()));
+        let bulletin = Arc::new(Bulletin::default());
         let listener_of_outbox = listening(commands.clone(), Arc::clone(&bulletin));
         let outbox = outbox(&project, &options, &store, &services, address, listener_of_outbox)?;
         let status = Arc::new(Status::default());
@@ -134,54 +138,33 @@ impl App {
         let (orders, order_queue) = mpsc::channel(64);
         let (retention, to_run) = (project.settings.retention, project.to_run());
         let (project_in_use, project_seen) = watch::channel(Arc::new(project));
-        let recorder = Recorder::new(
-            RecorderParts {
-                store: Arc::clone(&store),
-                outbox: Arc::clone(&outbox),
-                status: Arc::clone(&status),
-                triggers: Arc::clone(&triggers),
-                bulletin: Arc::clone(&bulletin),
-                orders: orders.clone(),
-                project: project_seen.clone(),
-            },
-            remembered,
-        );
+        let parts = RecorderParts {
+            store: Arc::clone(&store),
+            outbox: Arc::clone(&outbox),
+            status: Arc::clone(&status),
+            triggers: Arc::new(Triggers::default()),
+            bulletin,
+            orders: orders.clone(),
+            project: project_seen,
+        };
+        let reload_wanted = Arc::new(Notify::new());
+        let (stop_api, stop_reloads) = (CancellationToken::new(), CancellationToken::new());
+        let api = api_parts(&parts, &options, &services, &stop_api, &reload_wanted, commands);
+        let recorder = Recorder::new(parts, remembered);
         let recorder = tokio::spawn(recorder.run(reports, command_queue));
         let runner = tokio::spawn(runner.run(order_queue));
         let _ = orders.send(Order::Checks(to_run)).await;
-
-        let reload_wanted = Arc::new(Notify::new());
-        let (stop_api, stop_reloads) = (CancellationToken::new(), CancellationToken::new());
-        let reloader = Reloader {
-            load: options.load.clone(),
-            project: project_in_use,
-            orders: orders.clone(),
-            outbox: Arc::clone(&outbox),
-            status: Arc::clone(&status),
-            redactor: options.redactor.clone(),
-            wanted: Arc::clone(&reload_wanted),
-            watch_files: options.watch_files,
-        };
+        let reloader = reloader(
+            &options,
+            project_in_use,
+            &orders,
+            &outbox,
+            &status,
+            &reload_wanted,
+        );
         let housekeeping = housekeeping::start(Arc::clone(&store), retention, services.evidence_dir.clone())
             .await
             .map_err(StartError::Housekeeping)?;
-        let api = ApiParts {
-            store: Arc::clone(&store),
-            status,
-            services,
-            orders: orders.clone(),
-            triggers,
-            bulletin,
-            access: options.access,
-            stop: stop_api.clone(),
-            tasks: TaskTracker::new(),
-            redactor: options.redactor.clone(),
-            project: project_seen,
-            reload_wanted,
-            commands,
-            wake_outbox: waker(&outbox),
-            started: wall_now(),
-        };
         Ok(Self {
             address,
             store,
@@ -226,6 +209,54 @@ impl App {
         self.stop_api.cancel();
         let _ = self.api.await;
         self.store.close().await;
+    }
+}
+
+/// What requests are answered from is what the recorder works with, and a few things more.
+fn api_parts(
+    parts: &RecorderParts,
+    options: &AppOptions,
+    services: &Arc<Services>,
+    stop: &CancellationToken,
+    reload_wanted: &Arc<Notify>,
+    commands: mpsc::Sender<Asked>,
+) -> ApiParts {
+    ApiParts {
+        store: Arc::clone(&parts.store),
+        status: Arc::clone(&parts.status),
+        services: Arc::clone(services),
+        orders: parts.orders.clone(),
+        triggers: Arc::clone(&parts.triggers),
+        bulletin: Arc::clone(&parts.bulletin),
+        access: options.access,
+        stop: stop.clone(),
+        tasks: TaskTracker::new(),
+        redactor: options.redactor.clone(),
+        project: parts.project.clone(),
+        reload_wanted: Arc::clone(reload_wanted),
+        commands,
+        wake_outbox: waker(&parts.outbox),
+        started: wall_now(),
+    }
+}
+
+fn reloader(
+    options: &AppOptions,
+    project: watch::Sender<Arc<Project>>,
+    orders: &mpsc::Sender<Order>,
+    outbox: &Arc<Outbox>,
+    status: &Arc<Status>,
+    wanted: &Arc<Notify>,
+) -> Reloader {
+    Reloader {
+        load: options.load.clone(),
+        project,
+        orders: orders.clone(),
+        outbox: Arc::clone(outbox),
+        status: Arc::clone(status),
+        redactor: options.redactor.clone(),
+        wanted: Arc::clone(wanted),
+        watch_files: options.watch_files,
     }
 }
 
@@ -282,15 +313,40 @@ impl Ground {
         // Whoever had these leases is gone: the lock is ours.
         store.release_leases().await?;
         let remembered = store.remember(remembers_since(wall_now())).await?;
+        let services = services(project, &path, &options.redactor);
+        services.heartbeats.listen(store.heartbeats().await?);
+        for runnable in project.to_run() {
+            recall(&runnable, &store, &services).await?;
+        }
         Ok(Self {
             lock,
             store,
             listener,
             address,
-            services: services(project, &path, &options.redactor),
+            services,
             remembered,
         })
     }
+}
+
+/// Tells a probe what its check measured before the start, if it wants to know.
+async fn recall(runnable: &Runnable, store: &Arc<dyn Store>, services: &Services) -> Result<(), StoreError> {
+    let count = runnable.probe.recalls();
+    if count == 0 {
+        return Ok(());
+    }
+    let rows = store.results(&runnable.check.id, count).await?;
+    let past: Vec<Past> = rows
+        .into_iter()
+        .filter_map(|row| {
+            Some(Past {
+                started: row.started,
+                measurements: serde_json::from_value(row.measured).ok()?,
+            })
+        })
+        .collect();
+    runnable.probe.recall(services, &past);
+    Ok(())
 }
 
 fn outbox(
@@ -385,8 +441,12 @@ pub fn services_with_evidence(
         dns: Dns::from_system(),
         roots: TlsRoots::default(),
         retry_budget: RetryBudget::default(),
+        tokens: Tokens::default(),
+        rdap: RdapServers::default(),
         browsers: Browsers::new(project.settings.browsers.clone(), Arc::clone(&targets)),
         targets,
+        heartbeats: Heartbeats::default(),
+        disks: Disks::default(),
         language: project.settings.language,
         redactor: redactor.clone(),
         project_dir: std::path::absolute(&project.root).unwrap_or_else(|_| project.root.clone()),

@@ -190,7 +190,7 @@ async fn work(parts: &Arc<ApiParts>, id: &str, plan: Plan) -> DeploymentState {
         return DeploymentState::Quiet;
     }
     change(parts, id, |deployment| {
-        deployment.state = DeploymentState::Verifying
+        deployment.state = DeploymentState::Verifying;
     });
     let until = wall_now() + plan.verify_for;
     let mut unproven = plan.verify;
@@ -318,8 +318,7 @@ async fn wait_for(parts: &ApiParts, known: Arc<Deployment>, wait: Duration) -> A
         return known;
     };
     let _ = timeout(wait, over(&mut coming)).await;
-    let now = Arc::clone(&coming.borrow());
-    now
+    Arc::clone(&coming.borrow())
 }
 
 async fn over(coming: &mut watch::Receiver<Arc<Deployment>>) {
@@ -358,15 +357,12 @@ pub async fn show(
     Asked(waiting): Asked<Waiting>,
 ) -> Result<Json<Value>, ApiProblem> {
     let wait = waiting.span()?;
-    let known = match parts.triggers.deployments.watch(&id) {
-        Some(coming) => Arc::clone(&coming.borrow()),
-        None => {
-            let body = parts.store.operation(OperationKind::Deployment, &id).await?;
-            body.map_or_else(
-                || Err(ApiProblem::not_found(format!("there is no deployment `{id}`"))),
-                from_store,
-            )?
-        }
+    let known = if let Some(coming) = parts.triggers.deployments.watch(&id) {
+        Arc::clone(&coming.borrow())
+    } else {
+        let body = parts.store.operation(OperationKind::Deployment, &id).await?;
+        let body = body.ok_or_else(|| ApiProblem::not_found(format!("there is no deployment `{id}`")))?;
+        from_store(body)?
     };
     let now = wait_for(&parts, known, wait).await;
     Ok(Json(json!({ "deployment": *now })))

@@ -104,13 +104,14 @@ impl Listening {
             return event("gap", &json!({ "why": why }));
         }
         loop {
-            let happened = match self.missed.pop_front() {
-                Some(happened) => happened,
-                None => tokio::select! {
+            let happened = if let Some(missed) = self.missed.pop_front() {
+                missed
+            } else {
+                tokio::select! {
                     // Too slow, or the end.
                     heard = self.coming.recv() => heard.ok()?,
                     () = self.stop.cancelled() => return None,
-                },
+                }
             };
             if self.kinds.is_empty() || self.kinds.iter().any(|kind| kind == happened.kind) {
                 return event(happened.kind, &happened.data).map(|event| event.id(happened.id.to_string()));

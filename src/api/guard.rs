@@ -81,7 +81,7 @@ pub struct Guard {
 #[derive(Debug, Clone)]
 pub struct DoneBy {
     /// By way of what.
-    pub who: &'static str,
+    pub who: String,
     /// The person.
     pub by: String,
 }
@@ -257,10 +257,10 @@ async fn note(
         at: wall_now(),
         who: done_by
             .as_ref()
-            .map_or_else(|| caller.name.clone(), |done| done.who.to_owned()),
+            .map_or_else(|| caller.name.clone(), |done| done.who.clone()),
         by: done_by.map(|done| done.by).or(by).filter(|by| !by.is_empty()),
         address: Some(caller.address.clone()),
-        action: action.to_owned(),
+        what: action.to_owned(),
         target: redactor.clean(&target).into_owned(),
         detail,
     };

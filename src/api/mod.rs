@@ -9,6 +9,7 @@ mod deployments;
 mod events;
 mod extract;
 mod guard;
+mod heartbeats;
 mod incidents;
 mod limiter;
 mod login;

@@ -316,14 +316,17 @@ pub async fn pressed(
     };
     let (timestamp, signature) = (header("x-slack-request-timestamp"), header("x-slack-signature"));
     let project = parts.project();
-    let pressed = project
+    let (channel, pressed) = project
         .channels
         .iter()
-        .find_map(|channel| channel.sender.pressed(timestamp, signature, &body))
-        .ok_or_else(|| ApiProblem::forbidden("no channel's signing secret has signed this"))?
-        .map_err(ApiProblem::bad_request)?;
+        .find_map(|channel| {
+            let pressed = channel.sender.pressed(timestamp, signature, &body)?;
+            Some((channel.name.to_string(), pressed))
+        })
+        .ok_or_else(|| ApiProblem::forbidden("no channel's signing secret has signed this"))?;
+    let pressed = pressed.map_err(ApiProblem::bad_request)?;
     let done_by = DoneBy {
-        who: "slack",
+        who: channel,
         by: pressed.by.clone(),
     };
     let command = match pressed.kind {

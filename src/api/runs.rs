@@ -284,8 +284,7 @@ async fn wait_for(parts: &ApiParts, run: Arc<TriggeredRun>, wait: Duration) -> A
         return run;
     };
     settled(&mut coming, wait).await;
-    let run = Arc::clone(&coming.borrow());
-    run
+    Arc::clone(&coming.borrow())
 }
 
 /// A triggered run, going on or over.
@@ -362,7 +361,7 @@ pub async fn cancel(State(parts): Parts, Path(id): Path<String>) -> Result<Json<
         .bulletin
         .tell("run", json!({ "id": id, "state": RunState::Cancelled, "done": run.done(), "total": run.checks.len(), "worst": run.worst }));
     let _ = parts.orders.send(Order::Cancel(id.clone())).await;
-    Ok(Json(to_json(&*cancelled.unwrap_or(run))))
+    Ok(Json(to_json(&cancelled.unwrap_or(run))))
 }
 
 /// From which level on a test case has failed.

@@ -34,6 +34,7 @@ fn body(fields: &[(&str, Value)]) -> Value {
     schema
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "forms are put together by value")]
 fn or_null(schema: Value) -> Value {
     json!({ "anyOf": [schema, { "type": "null" }] })
 }
@@ -42,6 +43,7 @@ fn link() -> Value {
     json!({ "type": "string", "maxLength": 2000, "pattern": "^$|^https?://" })
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "forms are put together by value")]
 fn list_of(schema: Value) -> Value {
     json!({ "type": "array", "items": schema })
 }
@@ -334,7 +336,7 @@ pub fn audit() -> Value {
             ("who", text()),
             ("by~", text()),
             ("address~", text()),
-            ("action", text()),
+            ("what", text()),
             ("target", text()),
             ("detail", json!({})),
         ]),

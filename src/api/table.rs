@@ -9,10 +9,13 @@ use serde_json::Value;
 
 use super::guard::USUAL_LIMIT;
 use super::{
-    ApiParts, audit, checks, deployments, events, incidents, login, metrics, oncall, openapi, pages, runs,
-    schemas,
+    ApiParts, audit, checks, deployments, events, heartbeats, incidents, login, metrics, oncall, openapi,
+    pages, runs, schemas,
 };
 use crate::model::Scope;
+
+/// A form, made when the document is written.
+pub type Schema = fn() -> Value;
 
 /// One endpoint.
 pub struct Endpoint {
@@ -29,9 +32,9 @@ pub struct Endpoint {
     /// What may stand behind the question mark.
     pub query: &'static [Param],
     /// The body that is taken: its kind and its schema.
-    pub body: Option<(&'static str, fn() -> Value)>,
+    pub body: Option<(&'static str, Schema)>,
     /// What is answered when all is well: status, kind, schema.
-    pub answers: &'static [(u16, &'static str, fn() -> Value)],
+    pub answers: &'static [(u16, &'static str, Schema)],
     /// What else may be answered, besides what every endpoint may.
     pub fails: &'static [u16],
     /// Whether answers have an `ETag`.
@@ -55,7 +58,7 @@ pub struct Param {
     /// Whether it must be there.
     pub required: bool,
     /// What it may be.
-    pub schema: fn() -> Value,
+    pub schema: Schema,
 }
 
 /// A list that goes on.
@@ -72,7 +75,7 @@ const WAIT: Param = optional(
     schemas::duration,
 );
 
-const fn optional(name: &'static str, doc: &'static str, schema: fn() -> Value) -> Param {
+const fn optional(name: &'static str, doc: &'static str, schema: Schema) -> Param {
     Param {
         name,
         doc,
@@ -124,6 +127,13 @@ const PAGE: Endpoint = Endpoint {
 const CHANGE: Endpoint = Endpoint {
     method: "post",
     scopes: OPERATE,
+    ..LOOK
+};
+
+const CALL: Endpoint = Endpoint {
+    scopes: OPEN,
+    answers: &[(200, TEXT, schemas::text)],
+    fails: &[404, 413],
     ..LOOK
 };
 
@@ -450,6 +460,46 @@ pub static ENDPOINTS: &[Endpoint] = &[
         limit: WAITING_LIMIT,
         handler: || get(deployments::show),
         ..LOOK
+    },
+    // jobs that call: whoever has the token in the path may, and it is written down nowhere
+    Endpoint {
+        path: "/api/v1/heartbeats/{token}",
+        summary: "A job has done its work",
+        handler: || get(heartbeats::success),
+        ..CALL
+    },
+    Endpoint {
+        method: "post",
+        path: "/api/v1/heartbeats/{token}",
+        summary: "A job has done its work",
+        handler: || post(heartbeats::success),
+        ..CALL
+    },
+    Endpoint {
+        path: "/api/v1/heartbeats/{token}/start",
+        summary: "A job begins",
+        handler: || get(heartbeats::start),
+        ..CALL
+    },
+    Endpoint {
+        method: "post",
+        path: "/api/v1/heartbeats/{token}/start",
+        summary: "A job begins",
+        handler: || post(heartbeats::start),
+        ..CALL
+    },
+    Endpoint {
+        path: "/api/v1/heartbeats/{token}/fail",
+        summary: "A job could not do its work",
+        handler: || get(heartbeats::fail),
+        ..CALL
+    },
+    Endpoint {
+        method: "post",
+        path: "/api/v1/heartbeats/{token}/fail",
+        summary: "A job could not do its work; what it sends along is shown",
+        handler: || post(heartbeats::fail),
+        ..CALL
     },
     // messages
     Endpoint {

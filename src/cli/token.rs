@@ -106,75 +106,66 @@ fn failed(error: &StoreError) -> Exit {
 
 async fn create(context: &Context, args: CreateArgs) -> Result<Exit, Exit> {
     let now = wall_now();
-    let expires = match &args.expires {
+    let expires = match args.expires.as_deref().map(parse_duration) {
         None => None,
-        Some(text) => match parse_duration(text) {
-            Ok(span) if !span.is_zero() => Some(now + span),
-            Ok(_) => return Err(wrong("it would end at once")),
-            Err(error) => return Err(wrong(&error.to_string())),
-        },
+        Some(Ok(span)) if !span.is_zero() => Some(now + span),
+        Some(Ok(_)) => return Err(wrong("--expires: it would end at once")),
+        Some(Err(error)) => return Err(wrong(&format!("--expires: {error}"))),
     };
-    let mut random = [0; RANDOM_BYTES];
-    if SystemRandom::new().fill(&mut random).is_err() {
-        eprintln!("the system gives no random numbers");
-        return Err(Exit::Internal);
-    }
-    let secret = format!("haetae_{}", URL_SAFE_NO_PAD.encode(random));
     let words: Vec<&str> = args.scope.iter().map(|scope| scope.as_str()).collect();
+    let words = words.join("-");
+    let found = || format!("{words}-{:05}", fastrand::u32(..100_000));
     let token = Token {
-        name: match args.name {
-            Some(name) => name,
-            None => format!("{}-{:05}", words.join("-"), fastrand::u32(..100_000)),
-        },
-        scopes: args.scope.clone(),
+        name: args.name.unwrap_or_else(found),
+        scopes: args.scope,
         created: now,
         expires,
         last_used: None,
     };
-    let is_plain = |c: char| c.is_alphanumeric() || "-_.@".contains(c);
-    if token.name.is_empty() || token.name.chars().count() > LONGEST_NAME || !token.name.chars().all(is_plain)
-    {
-        return Err(wrong(
-            "a name is made of letters, digits, `-`, `_`, `.` and `@`, 60 at most",
-        ));
-    }
-    if ["local", "anonymous", "slack"].contains(&token.name.as_str()) {
+    must_be_a_name(&token.name)?;
+    let secret = new_secret()?;
+    let store = open(context, &args.at).await?;
+    let added = store.add_token(&token, &TokenDigest::of(&secret)).await;
+    if !added.map_err(|error| failed(&error))? {
         return Err(wrong(&format!(
-            "`{}` means somebody without a token; choose another name",
+            "there is a token `{0}` already: choose another name, or `haetae token revoke {0}` first",
             token.name
         )));
     }
-    let store = open(context, &args.at).await?;
-    let digest = TokenDigest::of(&secret);
-    if !store
-        .add_token(&token, &digest)
-        .await
-        .map_err(|error| failed(&error))?
-    {
-        return Err(wrong(&format!(
-            "there is a token `{}` already: choose another name, or `haetae token revoke {}` first",
-            token.name, token.name
-        )));
-    }
-    note(
-        &store,
-        "create token",
-        &token.name,
-        json!({ "scopes": token.scopes, "expires": token.expires }),
-    )
-    .await?;
+    let detail = json!({ "scopes": token.scopes, "expires": token.expires });
+    note(&store, "create token", &token.name, detail).await?;
     store.close().await;
     let ends = expires.map_or_else(
         || "it does not end by itself".into(),
         |end| format!("it ends {end}"),
     );
-    eprintln!(
-        "token `{}` for {}; {ends}. It is shown this once:",
-        token.name,
-        words.join(", ")
-    );
+    eprintln!("token `{}`; {ends}. It is shown this once:", token.name);
     out!("{secret}");
     Ok(Exit::Fine)
+}
+
+fn new_secret() -> Result<String, Exit> {
+    let mut random = [0; RANDOM_BYTES];
+    if SystemRandom::new().fill(&mut random).is_err() {
+        eprintln!("the system gives no random numbers");
+        return Err(Exit::Internal);
+    }
+    Ok(format!("haetae_{}", URL_SAFE_NO_PAD.encode(random)))
+}
+
+/// The audit log calls people by it.
+fn must_be_a_name(name: &str) -> Result<(), Exit> {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_.@".contains(c);
+    if name.is_empty() || name.chars().count() > LONGEST_NAME || !name.chars().all(is_plain) {
+        let why = "a name is made of letters, digits, `-`, `_`, `.` and `@`, 60 at most";
+        return Err(wrong(why));
+    }
+    if ["local", "anonymous"].contains(&name) {
+        return Err(wrong(&format!(
+            "`{name}` means somebody without a token; choose another name"
+        )));
+    }
+    Ok(())
 }
 
 fn wrong(why: &str) -> Exit {
@@ -182,14 +173,14 @@ fn wrong(why: &str) -> Exit {
     Exit::Usage
 }
 
-async fn note(store: &SqliteStore, action: &str, name: &str, detail: Value) -> Result<(), Exit> {
+async fn note(store: &SqliteStore, what: &str, name: &str, detail: Value) -> Result<(), Exit> {
     let entry = AuditEntry {
         id: 0,
         at: wall_now(),
         who: "local".into(),
         by: Some(who(None)),
         address: None,
-        action: action.into(),
+        what: what.into(),
         target: name.into(),
         detail,
     };

@@ -112,14 +112,14 @@ pub struct AuditEntry {
     pub id: i64,
     /// When.
     pub at: Timestamp,
-    /// Who: a token's name, `local`, `anonymous`, or `slack`.
+    /// Who: a token's name, `local`, `anonymous`, or the channel whose button was pressed.
     pub who: String,
     /// The person that was named with it.
     pub by: Option<String>,
     /// From which address.
     pub address: Option<String>,
     /// What was done, in a word: `acknowledge`.
-    pub action: String,
+    pub what: String,
     /// To what: the path that was asked.
     pub target: String,
     /// What was sent along.

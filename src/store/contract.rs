@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::*;
 use crate::alert::{Change, CheckState, Gather};
 use crate::model::{
-    AuditEntry, Form, Level, Notice, Outcome, Owed, Purpose, Quantity, RunId, RunRecord, Scope, Token,
-    TokenDigest, TransitionKind, Unit, Verdict,
+    AuditEntry, Form, Level, Notice, Outcome, Owed, PingKind, Purpose, Quantity, RunId, RunRecord, Scope,
+    Token, TokenDigest, TransitionKind, Unit, Verdict,
 };
 
 struct Opened {
@@ -487,7 +487,7 @@ async fn the_audit_log_goes_on_page_by_page_and_ends_with_its_retention() {
             who: "jenkins".into(),
             by: None,
             address: Some("192.0.2.7".into()),
-            action: "trigger".into(),
+            what: "trigger".into(),
             target: "/api/v1/runs".into(),
             detail: serde_json::json!({ "n": second }),
         };
@@ -601,4 +601,29 @@ async fn runs_that_were_asked_for_are_kept_with_why_and_are_no_past() {
     let second = store.results_page(&check(), None, &page).await.unwrap();
     assert_eq!((second[0].1.run.as_str(), &second[0].1.triggered), ("due", &None));
     assert_eq!(store.values(&check(), "duration", at(0)).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_job_told_is_kept_over_a_restart() {
+    let opened = opened().await;
+    let store = &opened.store;
+    let ping = |second, kind| Ping {
+        at: at(second),
+        kind,
+        said: "exit 1".into(),
+    };
+    store.ping("job", &ping(1, PingKind::Start)).await.unwrap();
+    let known = store.ping("job", &ping(4, PingKind::Success)).await.unwrap();
+    assert_eq!((known.count, known.succeeded), (2, Some(at(4))));
+    assert_eq!(known.took(), Some(Duration::from_secs(3)));
+    let known = store.ping("job", &ping(9, PingKind::Fail)).await.unwrap();
+    assert_eq!(
+        (known.failing_since(), known.said.as_str()),
+        (Some(at(9)), "exit 1")
+    );
+    store.ping("other", &ping(2, PingKind::Success)).await.unwrap();
+    let mut all = store.heartbeats().await.unwrap();
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(all[0], ("job".to_owned(), known));
+    assert_eq!(all[1].1.count, 1);
 }

@@ -319,7 +319,7 @@ async fn every_change_is_written_down_with_who_what_and_from_where() {
             word("who"),
             word("by"),
             word("address"),
-            word("action"),
+            word("what"),
             word("target"),
         ]
         .join(" ")
@@ -429,7 +429,14 @@ async fn lists_go_on_have_tags_and_filters() {
             .iter()
             .all(|row| row["started"].as_str() >= Some(newest.as_str()))
     );
-    // A list that has not changed is not sent again.
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_has_not_changed_is_not_sent_again() {
+    let site = Site::start().await;
+    let folder = project(&site);
+    let running = Running::start(&folder).await;
     let url = format!("http://{}/api/v1/silences", running.address);
     let first = client().get(&url).send().await.unwrap();
     let tag = first.headers()["etag"].to_str().unwrap().to_owned();
@@ -450,7 +457,14 @@ async fn lists_go_on_have_tags_and_filters() {
         .await
         .unwrap();
     assert_eq!(changed.status(), 200);
-    // Bounds.
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_out_of_bounds_is_refused_with_a_reason() {
+    let site = Site::start().await;
+    let folder = project(&site);
+    let running = Running::start(&folder).await;
     for (path, detail) in [
         ("/api/v1/checks?limit=0", "`limit` is 1 at least"),
         ("/api/v1/checks?limit=x", "invalid digit"),

@@ -287,7 +287,16 @@ async fn a_deployment_is_quiet_warms_up_and_says_whether_all_came_good() {
     );
     let silences = running.json("/api/v1/silences").await;
     assert_eq!(silences["silences"].as_array().unwrap().len(), 2);
-    // From a pipeline.
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipeline_deploys_and_learns_whether_all_came_good() {
+    let site = Site::start().await;
+    site.control("partner=dead").await;
+    let (_hung, address) = hung();
+    let folder = project(&site, &address);
+    let running = Running::start(&folder).await;
     let server = format!("http://{}", running.address);
     let args = [
         "deploy",
@@ -339,7 +348,6 @@ async fn trigger_has_the_exit_codes_and_reports_of_run() {
         );
     let running = Running::start(&folder).await;
     let server = format!("http://{}", running.address);
-    let (junit, json_file) = (folder.path().join("out/r.xml"), folder.path().join("out/r.json"));
     let run = async |args: &[&str]| {
         let mut command = program(folder.path());
         command
@@ -369,18 +377,28 @@ async fn trigger_has_the_exit_codes_and_reports_of_run() {
             text(&answer.stderr)
         );
     }
-    let nobody = program(folder.path())
-        .args(["trigger", "--server", "http://127.0.0.1:1"])
-        .output()
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trigger_writes_the_reports_that_pipelines_read() {
+    let site = Site::start().await;
+    site.control("partner=dead").await;
+    let (_hung, address) = hung();
+    let folder = project(&site, &address);
+    let running = Running::start(&folder).await;
+    let (junit, json_file) = (folder.path().join("out/r.xml"), folder.path().join("out/r.json"));
+    let mut command = program(folder.path());
+    command
+        .args(["trigger", "shop/good", "partner", "--server"])
+        .arg(format!("http://{}", running.address))
+        .arg("--junit")
+        .arg(&junit)
+        .arg("--json")
+        .arg(&json_file);
+    let answer = tokio::task::spawn_blocking(move || command.output().unwrap())
+        .await
         .unwrap();
-    assert_eq!(nobody.status.code(), Some(70));
-    let files = [
-        "--junit",
-        junit.to_str().unwrap(),
-        "--json",
-        json_file.to_str().unwrap(),
-    ];
-    let answer = run(&[&["shop/good", "partner"], &files[..]].concat()).await;
     assert_eq!(answer.status.code(), Some(2));
     let said = text(&answer.stdout);
     assert!(
@@ -388,19 +406,19 @@ async fn trigger_has_the_exit_codes_and_reports_of_run() {
         "{said}"
     );
     let xml = std::fs::read_to_string(junit).unwrap();
-    assert_eq!(
-        roxmltree::Document::parse(&xml)
-            .unwrap()
-            .root_element()
-            .attribute("tests"),
-        Some("2")
-    );
+    let document = roxmltree::Document::parse(&xml).unwrap();
+    assert_eq!(document.root_element().attribute("tests"), Some("2"));
     let whole: Value = serde_json::from_slice(&std::fs::read(json_file).unwrap()).unwrap();
     assert_eq!(
         (&whole["worst"], &whole["state"]),
         (&json!("critical"), &json!("finished"))
     );
     running.stop().await;
+    let nobody = program(folder.path())
+        .args(["trigger", "--server", "http://127.0.0.1:1"])
+        .output()
+        .unwrap();
+    assert_eq!(nobody.status.code(), Some(70));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -55,13 +55,13 @@ impl AccessStore for SqliteStore {
 
     async fn audit(&self, entry: &AuditEntry) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO audit (at_us, who, by, address, action, target, detail) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO audit (at_us, who, by, address, what, target, detail) VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(entry.at.as_unix_us())
         .bind(&entry.who)
         .bind(&entry.by)
         .bind(&entry.address)
-        .bind(&entry.action)
+        .bind(&entry.what)
         .bind(&entry.target)
         .bind(entry.detail.to_string())
         .execute(&self.writer)
@@ -230,7 +230,7 @@ fn audit_row(row: &SqliteRow) -> Result<AuditEntry, StoreError> {
         who: row.try_get("who")?,
         by: row.try_get("by")?,
         address: row.try_get("address")?,
-        action: row.try_get("action")?,
+        what: row.try_get("what")?,
         target: row.try_get("target")?,
         detail: json(row, "detail")?,
     })

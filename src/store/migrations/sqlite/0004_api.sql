@@ -15,7 +15,7 @@ CREATE TABLE audit (
     who         TEXT    NOT NULL,
     by          TEXT,
     address     TEXT,
-    action      TEXT    NOT NULL,
+    what        TEXT    NOT NULL,
     target      TEXT    NOT NULL,
     detail      TEXT    NOT NULL            -- JSON
 ) STRICT;
