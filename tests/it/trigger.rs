@@ -4,9 +4,10 @@ use std::io::BufRead;
 use std::process::Stdio;
 use std::time::Duration;
 
+use haetae::schedule::{Asked, Order, Report, Runner, RunnerOptions};
 use serde_json::{Value, json};
 
-use crate::support::{Folder, PATIENCE, Running, Site, program, text};
+use crate::support::{Folder, PATIENCE, Running, Site, program, provider, text};
 
 async fn post(running: &Running, path: &str, body: Value) -> (u16, Value) {
     send(running, reqwest::Method::POST, path, Some(body)).await
@@ -196,6 +197,84 @@ async fn cancelling_ends_what_runs_and_frees_the_check_for_the_next() {
         404
     );
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_key_asked_for_many_times_at_once_is_one_run() {
+    let site = Site::start().await;
+    let (_hung, address) = hung();
+    let folder = project(&site, &address);
+    let running = Running::start(&folder).await;
+    let body = json!({ "select": ["shop/good"], "idempotency_key": "once" });
+    let asked = (0..10).map(|_| post(&running, "/api/v1/runs", body.clone()));
+    let mut ids: Vec<String> = futures_util::future::join_all(asked)
+        .await
+        .into_iter()
+        .map(|(_, run)| run["id"].as_str().unwrap().to_owned())
+        .collect();
+    ids.dedup();
+    assert_eq!(ids.len(), 1, "{ids:?}");
+    let body =
+        json!({ "match": { "check": "x" }, "quiet_for": "1m", "note": "n", "idempotency_key": "once" });
+    let (created, first) = post(&running, "/api/v1/deployments", body.clone()).await;
+    let (known, second) = post(&running, "/api/v1/deployments", body).await;
+    assert_eq!((created, known), (201, 200));
+    assert_eq!(first["deployment"]["id"], second["deployment"]["id"]);
+    running.stop().await;
+}
+
+/// The runner alone: what it tells, in order.
+#[tokio::test]
+async fn what_is_due_while_its_check_was_asked_for_comes_next_and_is_not_late() {
+    provider();
+    let (_hung, address) = hung();
+    let folder = Folder::new();
+    folder.write(
+        "checks/slow.yaml",
+        &format!("every: 1h\ntimeout: 700ms\nhttp: {{ url: \"http://{address}/\" }}\n"),
+    );
+    let project = folder.load();
+    let redactor = haetae::model::SharedRedactor::default();
+    let services = haetae::app::services(&project, &folder.path().join("data/haetae.db"), &redactor);
+    let (runner, mut reports) = Runner::new(services, RunnerOptions::default());
+    let (orders, queue) = tokio::sync::mpsc::channel(8);
+    let runner = tokio::spawn(runner.run(queue));
+    let checks = project.to_run();
+    let id = checks[0].check.id.clone();
+    let tag = std::sync::Arc::new(haetae::model::TriggerTag {
+        id: "t".into(),
+        reason: String::new(),
+        link: None,
+        by: "a test".into(),
+        notify: false,
+    });
+    let asked = Asked {
+        tag,
+        checks: checks.clone(),
+    };
+    for order in [
+        Order::Checks(checks),
+        Order::Trigger(asked.clone()),
+        Order::Recheck(id, Duration::ZERO),
+        Order::Trigger(asked),
+    ] {
+        orders.send(order).await.ok().unwrap();
+    }
+    let mut told = Vec::new();
+    while told.len() < 3 {
+        let report = tokio::time::timeout(PATIENCE, reports.recv())
+            .await
+            .unwrap()
+            .unwrap();
+        told.push(match report {
+            Report::Finished(_) => "due",
+            Report::Triggered(_, _) => "asked for",
+            Report::Late(_, _) => "late",
+        });
+    }
+    assert_eq!(told, ["asked for", "due", "asked for"]);
+    orders.send(Order::Stop).await.ok().unwrap();
+    runner.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
