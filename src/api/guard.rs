@@ -15,9 +15,9 @@ use tokio::time::{Instant, timeout};
 
 use super::ApiParts;
 use super::access::{Caller, Claim, address, claim, find_token};
+use super::endpoint::Endpoint;
 use super::limiter::Limiter;
 use super::problem::ApiProblem;
-use super::table::Endpoint;
 use crate::clock::wall_now;
 use crate::model::{AuditEntry, Scope};
 

@@ -6,6 +6,7 @@ mod access;
 mod audit;
 mod checks;
 mod deployments;
+mod endpoint;
 mod events;
 mod extract;
 mod guard;
@@ -22,6 +23,7 @@ mod router;
 mod runs;
 mod schemas;
 mod table;
+mod triggered;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

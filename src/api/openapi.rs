@@ -10,10 +10,11 @@ use axum::http::uri::Scheme;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
+use super::endpoint::{Endpoint, Param};
 use super::problem::ApiProblem;
 use super::router::Parts;
 use super::schemas;
-use super::table::{ENDPOINTS, Endpoint, Param};
+use super::table::ENDPOINTS;
 
 /// The process answers.
 pub async fn healthz() -> &'static str {

@@ -11,7 +11,7 @@ use axum::response::{Html, IntoResponse, Response};
 use super::extract::Asked;
 use super::problem::ApiProblem;
 use super::router::Parts;
-use super::runs;
+use super::triggered;
 use crate::evidence::read_files;
 use crate::model::{
     CheckId, Incident, IncidentId, Level, Quantity, RunId, RunRecord, StepResult, TimelineEntry, Timestamp,
@@ -333,8 +333,8 @@ pub async fn run(
     Asked(of): Asked<OfCheck>,
 ) -> Result<Response, ApiProblem> {
     let Some(of_check) = of.check else {
-        let triggered = runs::find(&parts, &run).await?;
-        return report(&runs::judged(&triggered)).await;
+        let triggered = triggered::find(&parts, &run).await?;
+        return report(&triggered::judged(&triggered)).await;
     };
     let missing = || {
         ApiProblem::not_found(format!(

@@ -1,140 +1,15 @@
 //! Every endpoint, one entry each: the router, the guard and the `OpenAPI` document are made
 //! of this table.
 
-use std::sync::Arc;
-use std::time::Duration;
+use axum::routing::{delete, get, post};
 
-use axum::routing::{MethodRouter, delete, get, post};
-use serde_json::Value;
-
-use super::guard::USUAL_LIMIT;
+use super::endpoint::{
+    ADMIN, AFTER, CALL, CHANGE, Endpoint, HTML, JSON, LIMIT, LOOK, OPEN, PAGE, Param, SEE_RUNS, SINCE,
+    STREAM, TEXT, TRIGGER, WAIT, WAITING_LIMIT, optional,
+};
 use super::{
-    ApiParts, audit, checks, deployments, events, heartbeats, incidents, login, metrics, oncall, openapi,
-    pages, runs, schemas,
-};
-use crate::model::Scope;
-
-/// A form, made when the document is written.
-pub type Schema = fn() -> Value;
-
-/// One endpoint.
-pub struct Endpoint {
-    /// `get`, `post`, `delete`
-    pub method: &'static str,
-    /// As the router has it; `{*id}` takes slashes.
-    pub path: &'static str,
-    /// In one line.
-    pub summary: &'static str,
-    /// Any of these is needed; open to everybody without.
-    pub scopes: &'static [Scope],
-    /// The audit log's word for it; none when it only looks.
-    pub action: Option<&'static str>,
-    /// What may stand behind the question mark.
-    pub query: &'static [Param],
-    /// The body that is taken: its kind and its schema.
-    pub body: Option<(&'static str, Schema)>,
-    /// What is answered when all is well: status, kind, schema.
-    pub answers: &'static [(u16, &'static str, Schema)],
-    /// What else may be answered, besides what every endpoint may.
-    pub fails: &'static [u16],
-    /// Whether answers have an `ETag`.
-    pub tagged: bool,
-    /// Whether people look at it in a browser.
-    pub is_page: bool,
-    /// Whether it counts for the rate limit.
-    pub counted: bool,
-    /// An answer may take so long.
-    pub limit: Duration,
-    /// Who answers.
-    pub handler: fn() -> MethodRouter<Arc<ApiParts>>,
-}
-
-/// Something that may stand behind the question mark.
-pub struct Param {
-    /// Its name.
-    pub name: &'static str,
-    /// In one line.
-    pub doc: &'static str,
-    /// Whether it must be there.
-    pub required: bool,
-    /// What it may be.
-    pub schema: Schema,
-}
-
-/// A list that goes on.
-const LIMIT: Param = optional("limit", "At most so many, and 1000 at most.", schemas::limit);
-const AFTER: Param = optional(
-    "after",
-    "The list goes on after this: the `next` of the page before.",
-    schemas::text,
-);
-const SINCE: Param = optional("since", "Nothing that is older: RFC 3339.", schemas::moment);
-const WAIT: Param = optional(
-    "wait",
-    "Answer once it has ended, or after so long: `60s`, which is the longest too.",
-    schemas::duration,
-);
-
-const fn optional(name: &'static str, doc: &'static str, schema: Schema) -> Param {
-    Param {
-        name,
-        doc,
-        required: false,
-        schema,
-    }
-}
-
-const JSON: &str = "application/json";
-const HTML: &str = "text/html";
-const TEXT: &str = "text/plain";
-const STREAM: &str = "text/event-stream";
-
-const OPEN: &[Scope] = &[];
-const READ: &[Scope] = &[Scope::Read];
-const OPERATE: &[Scope] = &[Scope::Operate];
-const TRIGGER: &[Scope] = &[Scope::Trigger];
-/// Who may trigger may see what came of it.
-const SEE_RUNS: &[Scope] = &[Scope::Trigger, Scope::Read];
-const ADMIN: &[Scope] = &[Scope::Admin];
-
-/// Answers may wait for a minute here.
-const WAITING_LIMIT: Duration = Duration::from_secs(90);
-
-/// What most have in common.
-const LOOK: Endpoint = Endpoint {
-    method: "get",
-    path: "",
-    summary: "",
-    scopes: READ,
-    action: None,
-    query: &[],
-    body: None,
-    answers: &[],
-    fails: &[],
-    tagged: false,
-    is_page: false,
-    counted: true,
-    limit: USUAL_LIMIT,
-    handler: || get(openapi::document),
-};
-
-const PAGE: Endpoint = Endpoint {
-    is_page: true,
-    answers: &[(200, HTML, schemas::text)],
-    ..LOOK
-};
-
-const CHANGE: Endpoint = Endpoint {
-    method: "post",
-    scopes: OPERATE,
-    ..LOOK
-};
-
-const CALL: Endpoint = Endpoint {
-    scopes: OPEN,
-    answers: &[(200, TEXT, schemas::text)],
-    fails: &[404, 413],
-    ..LOOK
+    audit, checks, deployments, events, heartbeats, incidents, login, metrics, oncall, openapi, pages, runs,
+    schemas,
 };
 
 /// Everything that is answered.

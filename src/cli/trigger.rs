@@ -39,6 +39,9 @@ pub struct TriggerArgs {
     /// Write a JUnit report
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Write a report for people: one HTML file, pictures included
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Write everything as JSON; - is stdout
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -239,6 +242,12 @@ async fn write(args: &TriggerArgs, remote: &Remote, id: &str, whole: &Value) -> 
         let asked = format!("/api/v1/runs/{id}/junit.xml?fail_on={level}");
         let xml = remote.text(Method::GET, &asked, None, PATIENCE).await?;
         write_by_rename(path, xml.as_bytes()).map_err(|error| failed(path, error))?;
+    }
+    if let Some(path) = &args.html {
+        let page = remote
+            .text(Method::GET, &format!("/runs/{id}"), None, PATIENCE)
+            .await?;
+        write_by_rename(path, page.as_bytes()).map_err(|error| failed(path, error))?;
     }
     if let Some(path) = &args.json {
         let text = format!("{whole:#}\n");

@@ -466,13 +466,16 @@ async fn trigger_writes_the_reports_that_pipelines_read() {
     let (_hung, address) = hung();
     let folder = project(&site, &address);
     let running = Running::start(&folder).await;
-    let (junit, json_file) = (folder.path().join("out/r.xml"), folder.path().join("out/r.json"));
+    let file = |name: &str| folder.path().join("out").join(name);
+    let (junit, html, json_file) = (file("r.xml"), file("r.html"), file("r.json"));
     let mut command = program(folder.path());
     command
         .args(["trigger", "shop/good", "partner", "--server"])
         .arg(format!("http://{}", running.address))
         .arg("--junit")
         .arg(&junit)
+        .arg("--html")
+        .arg(&html)
         .arg("--json")
         .arg(&json_file);
     let answer = tokio::task::spawn_blocking(move || command.output().unwrap())
@@ -484,6 +487,8 @@ async fn trigger_writes_the_reports_that_pipelines_read() {
         said.contains("critical partner") && said.contains("2 run: 1 ok, 1 critical"),
         "{said}"
     );
+    let page = std::fs::read_to_string(html).unwrap();
+    assert!(page.contains("shop/good") && page.contains("</html>"), "{page}");
     let xml = std::fs::read_to_string(junit).unwrap();
     let document = roxmltree::Document::parse(&xml).unwrap();
     assert_eq!(document.root_element().attribute("tests"), Some("2"));
