@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod access;
 mod alerts;
 mod apps;
 mod browser;
@@ -24,6 +25,7 @@ mod jsonpath;
 mod korean;
 mod mail_dns;
 mod oncall;
+mod openapi;
 mod pages;
 mod peers;
 mod ping;
@@ -42,5 +44,6 @@ mod support;
 mod tcp;
 mod thresholds;
 mod tls;
+mod trigger;
 mod udp;
 mod websocket;
