@@ -95,7 +95,7 @@ enum Command {
     Alert(alert::AlertArgs),
     /// Walk through a scenario while it is written
     Scenario(scenario::ScenarioArgs),
-    /// Checks from recordings: Chrome DevTools Recorder JSON, Selenium IDE .side
+    /// Checks from recordings, HAR, OpenAPI, Uptime Kuma, Gatus and blackbox_exporter
     Import(import::ImportArgs),
     /// JSON Schemas for editors
     Schema(schema::SchemaArgs),

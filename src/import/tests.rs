@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use super::{ImportedCheck, import};
+use super::{Imported, ImportedCheck, Wishes};
 use crate::decode::{Source, Tree};
 
 const CHROME: &str = include_str!("../../tests/import/buy-a-book.json");
 const SELENIUM: &str = include_str!("../../tests/import/orders.side");
+
+fn import(file_name: &str, text: &str) -> Result<Imported, String> {
+    super::import(file_name, text, &Wishes::default())
+}
 
 fn chrome(steps: &Json) -> ImportedCheck {
     let text = json!({ "title": "A visit", "steps": steps }).to_string();
