@@ -24,6 +24,8 @@ have vsftpd || want vsftpd
 have openssl || want openssl
 have slapd || want slapd
 have curl || want curl
+[ -x /usr/lib/nagios/plugins/check_load ] || want monitoring-plugins-basic
+{ have vmstat && have pgrep; } || want procps
 
 [ -n "$wanted" ] || exit 0
 

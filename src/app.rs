@@ -14,10 +14,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, ApiParts};
 use crate::browser::{Browsers, clean_leftovers};
-use crate::check::Services;
+use crate::check::heartbeat::Heartbeats;
+use crate::check::host::Disks;
 use crate::check::net::dns::Dns;
 use crate::check::net::tls::TlsRoots;
+use crate::check::net::tokens::Tokens;
 use crate::check::retry::RetryBudget;
+use crate::check::{Past, Runnable, Services};
 use crate::clock::wall_now;
 use crate::config::{LoadOptions, Project};
 use crate::engine::{Command, remembers_since};
@@ -146,18 +149,18 @@ impl App {
             wanted: Arc::clone(&reload_wanted),
             watch_files: options.watch_files,
         };
-        let evidence_dir = services.evidence_dir.clone();
-        let housekeeping = housekeeping::start(Arc::clone(&store), retention, evidence_dir.clone())
+        let housekeeping = housekeeping::start(Arc::clone(&store), retention, services.evidence_dir.clone())
             .await
             .map_err(StartError::Housekeeping)?;
         let api = ApiParts {
             store: Arc::clone(&store),
             status,
+            services,
+            orders: orders.clone(),
             project: project_seen,
             reload_wanted,
             commands,
             wake_outbox: waker(&outbox),
-            evidence_dir,
             started: wall_now(),
         };
         Ok(Self {
@@ -254,15 +257,40 @@ impl Ground {
         // Whoever had these leases is gone: the lock is ours.
         store.release_leases().await?;
         let remembered = store.remember(remembers_since(wall_now())).await?;
+        let services = services(project, &path, &options.redactor);
+        services.heartbeats.listen(store.heartbeats().await?);
+        for runnable in project.to_run() {
+            recall(&runnable, &store, &services).await?;
+        }
         Ok(Self {
             lock,
             store,
             listener,
             address,
-            services: services(project, &path, &options.redactor),
+            services,
             remembered,
         })
     }
+}
+
+/// Tells a probe what its check measured before the start, if it wants to know.
+async fn recall(runnable: &Runnable, store: &Arc<dyn Store>, services: &Services) -> Result<(), StoreError> {
+    let count = runnable.probe.recalls();
+    if count == 0 {
+        return Ok(());
+    }
+    let rows = store.results(&runnable.check.id, count).await?;
+    let past: Vec<Past> = rows
+        .into_iter()
+        .filter_map(|row| {
+            Some(Past {
+                started: row.started,
+                measurements: serde_json::from_value(row.measured).ok()?,
+            })
+        })
+        .collect();
+    runnable.probe.recall(services, &past);
+    Ok(())
 }
 
 fn outbox(
@@ -348,8 +376,11 @@ pub fn services_with_evidence(
         dns: Dns::from_system(),
         roots: TlsRoots::default(),
         retry_budget: RetryBudget::default(),
+        tokens: Tokens::default(),
         browsers: Browsers::new(project.settings.browsers.clone(), Arc::clone(&targets)),
         targets,
+        heartbeats: Heartbeats::default(),
+        disks: Disks::default(),
         language: project.settings.language,
         redactor: redactor.clone(),
         project_dir: std::path::absolute(&project.root).unwrap_or_else(|_| project.root.clone()),

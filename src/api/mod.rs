@@ -3,6 +3,7 @@
 //! Invariant: nothing here decides anything about checks or alerts.
 
 mod checks;
+mod heartbeats;
 mod incidents;
 mod metrics;
 mod oncall;
@@ -10,7 +11,6 @@ mod pages;
 mod problem;
 mod router;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,9 +19,11 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::check::Services;
 use crate::config::Project;
 use crate::mailbox::Asked;
 use crate::model::Timestamp;
+use crate::schedule::Order;
 use crate::status::Status;
 use crate::store::Store;
 
@@ -34,6 +36,10 @@ pub struct ApiParts {
     pub store: Arc<dyn Store>,
     /// What is known right now.
     pub status: Arc<Status>,
+    /// What checks share with who is called for them.
+    pub services: Arc<Services>,
+    /// Tells the runner.
+    pub orders: mpsc::Sender<Order>,
     /// The configuration in use.
     pub project: watch::Receiver<Arc<Project>>,
     /// Asks for a reload.
@@ -42,8 +48,6 @@ pub struct ApiParts {
     pub commands: mpsc::Sender<Asked>,
     /// Tells senders that something may have become due.
     pub wake_outbox: Arc<dyn Fn() + Send + Sync>,
-    /// Where screenshots lie.
-    pub evidence_dir: PathBuf,
     /// When this process started.
     pub started: Timestamp,
 }

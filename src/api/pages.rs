@@ -230,7 +230,7 @@ pub async fn incident(State(parts): Parts, Path(id): Path<String>) -> Result<Res
         .filter_map(|file| {
             Some(
                 file.path
-                    .strip_prefix(&parts.evidence_dir)
+                    .strip_prefix(&parts.services.evidence_dir)
                     .ok()?
                     .to_string_lossy()
                     .into_owned(),
@@ -376,7 +376,7 @@ pub async fn evidence(State(parts): Parts, Path(path): Path<String>) -> Result<R
     if !plain || relative.extension().is_none_or(|ending| ending != "png") {
         return Err(missing());
     }
-    let picture = tokio::fs::read(parts.evidence_dir.join(relative))
+    let picture = tokio::fs::read(parts.services.evidence_dir.join(relative))
         .await
         .map_err(|_| missing())?;
     Ok(([(header::CONTENT_TYPE, "image/png")], picture).into_response())

@@ -17,7 +17,7 @@ use tower_http::timeout::TimeoutLayer;
 use url::Url;
 
 use super::problem::ApiProblem;
-use super::{ApiParts, checks, incidents, metrics, oncall, pages};
+use super::{ApiParts, checks, heartbeats, incidents, metrics, oncall, pages};
 
 const LARGEST_REQUEST_BYTES: usize = 256 * 1024;
 const LONGEST_REQUEST: Duration = Duration::from_secs(30);
@@ -52,6 +52,18 @@ pub fn router(parts: Arc<ApiParts>) -> Router {
         .route("/api/v1/deliveries", get(incidents::deliveries))
         .route("/api/v1/deliveries/resend", post(oncall::resend))
         .route("/api/v1/explain/{*what}", get(oncall::explained))
+        .route(
+            "/api/v1/heartbeats/{token}",
+            get(heartbeats::success).post(heartbeats::success),
+        )
+        .route(
+            "/api/v1/heartbeats/{token}/start",
+            get(heartbeats::start).post(heartbeats::start),
+        )
+        .route(
+            "/api/v1/heartbeats/{token}/fail",
+            get(heartbeats::fail).post(heartbeats::fail),
+        )
         .route("/slack/interactions", post(oncall::pressed))
         // for machines
         .route("/metrics", get(metrics::metrics))

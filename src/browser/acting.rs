@@ -55,6 +55,8 @@ impl Walk<'_> {
             Ok(told) => Ok(match told["hit"].as_bool() {
                 Some(true) => None,
                 Some(false) => Some(told["by"].as_str().unwrap_or("something else").to_owned()),
+                // The press has led to another page already.
+                None if told["armed"] == false => None,
                 // No press arrived: what lies over a frame is outside of it.
                 None if self.visit.here() != self.visit.tab() => {
                     Some("something outside of its frame".to_owned())

@@ -5,13 +5,17 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value as Json, json};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 /// A screenshot of a large window in base64 stays far below this.
@@ -79,7 +83,8 @@ impl Bidi {
         let config = WebSocketConfig::default()
             .max_message_size(Some(LARGEST_MESSAGE))
             .max_frame_size(Some(LARGEST_MESSAGE));
-        let (socket, _) = connect_async_with_config(url, Some(config), true)
+        let request = request(url).map_err(|error| format!("the browser's events cannot be had: {error}"))?;
+        let (socket, _) = connect_async_with_config(request, Some(config), true)
             .await
             .map_err(|error| format!("the browser's events cannot be had: {error}"))?;
         let (outgoing, to_send) = mpsc::unbounded_channel();
@@ -162,6 +167,20 @@ impl Drop for Bidi {
             task.abort();
         }
     }
+}
+
+/// What stands in an address to log in is said in a header: the address itself drops it.
+fn request(url: &str) -> Result<Request, WsError> {
+    let mut request = url.into_client_request()?;
+    let parsed = url::Url::parse(url).ok();
+    if let Some(url) = parsed.filter(|url| !url.username().is_empty()) {
+        let who = format!("{}:{}", url.username(), url.password().unwrap_or_default());
+        let basic = format!("Basic {}", BASE64.encode(who));
+        if let Ok(value) = basic.parse() {
+            request.headers_mut().insert("authorization", value);
+        }
+    }
+    Ok(request)
 }
 
 type Socket = WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>;

@@ -15,6 +15,10 @@ use crate::check::browser::reserve;
 use crate::check::http::scope;
 use crate::model::{Broken, Level, RunId};
 
+/// A run whose time is over may look so much longer whether the browser was to blame; it is
+/// cut off soon after.
+const LAST_LOOK: Duration = Duration::from_secs(2);
+
 /// One run.
 pub struct Journey<'r> {
     /// The run.
@@ -83,6 +87,10 @@ impl Journey<'_> {
 
     async fn once(&self) -> Tried {
         let pool = &self.run.services.browsers;
+        if pool.settings.url.is_some() && self.scenario.takes_downloads() {
+            let why = "files that a page gives stay where the browser runs: `download:` cannot be looked at with a WebDriver at a `url`";
+            return Tried::ours(why.into(), false);
+        }
         let lease = match pool.lease(self.run.deadline).await {
             Ok(lease) => lease,
             Err(why) => return Tried::ours(why, true),
@@ -96,7 +104,7 @@ impl Journey<'_> {
         };
         let (mut tried, visit) = self.walk(visit).await;
         let mut sound = true;
-        if tried.suspects_browser && !lease.instance.shows_pages().await {
+        if tried.suspects_browser && !lease.instance.shows_pages(self.run.deadline + LAST_LOOK).await {
             // What the page seemed to do was the browser's doing.
             tried.ended.broken.clear();
             tried.ended.ours = Some("the browser cannot show pages any more".into());

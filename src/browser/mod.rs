@@ -7,6 +7,7 @@
 mod acting;
 mod actions;
 mod bidi;
+mod capabilities;
 mod device;
 mod driver;
 mod evidence;
@@ -25,6 +26,7 @@ mod pool;
 mod read;
 mod scenario;
 mod seen;
+mod session;
 mod state;
 mod steps;
 mod visit;

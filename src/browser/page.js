@@ -416,9 +416,11 @@ function arm(el) {
 }
 function disarm() {
   if (guard) for (const type of PRESSES) removeEventListener(type, guard.listener, { capture: true });
+  // A document without one came after the press: nothing can be said of it here.
   const last = guard || { hit: null, by: null };
+  const armed = !!guard;
   guard = null;
-  return { hit: last.hit, by: last.by };
+  return { armed, hit: last.hit, by: last.by };
 }
 
 // Fields into which secrets were typed, and the secrets.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
@@ -134,6 +135,11 @@ impl Browsers {
     }
 
     async fn start(&self, deadline: Instant) -> Result<Arc<Instance>, String> {
+        if let Some(url) = &self.settings.url {
+            // Nobody shares it, so that nobody waits for it but the one who asked.
+            let instance = Instance::attach(url, &self.settings, &self.targets, deadline).await?;
+            return self.keep(instance, true).await;
+        }
         let _one = timeout_at(deadline, self.starting.lock())
             .await
             .map_err(|_| "no browser was ready in time".to_owned())?;
@@ -141,23 +147,31 @@ impl Browsers {
             return Ok(instance);
         }
         let number = self.started.fetch_add(1, Ordering::Relaxed);
-        let settings = &self.settings;
-        let instance = match &settings.url {
-            Some(url) => Instance::attach(url, settings, &self.targets, deadline).await?,
-            None => Instance::start(settings, &self.targets, number, deadline).await?,
-        };
+        let instance = Instance::start(&self.settings, &self.targets, number, deadline).await?;
+        self.keep(instance, self.settings.fresh_browser).await
+    }
+
+    /// Takes a new browser in, for the run that asked for it; `once` is for that run alone.
+    async fn keep(&self, instance: Instance, once: bool) -> Result<Arc<Instance>, String> {
         tracing::debug!(browser = instance.name, "browser started");
-        if settings.fresh_browser || settings.url.is_some() {
+        if once {
             instance.retire();
         }
         let instance = Arc::new(instance);
         instance.active.fetch_add(1, Ordering::AcqRel);
         instance.runs.fetch_add(1, Ordering::AcqRel);
-        let mut kept = locked(&self.kept);
-        if self.permits.is_closed() {
+        let closed = {
+            let mut kept = locked(&self.kept);
+            let closed = self.permits.is_closed();
+            if !closed {
+                kept.push(Arc::clone(&instance));
+            }
+            closed
+        };
+        if closed {
+            instance.end().await;
             return Err("haetae is shutting down".into());
         }
-        kept.push(Arc::clone(&instance));
         Ok(instance)
     }
 
@@ -173,13 +187,11 @@ impl Browsers {
         Some(Arc::clone(instance))
     }
 
-    /// Ends every browser; runs that still have one notice.
+    /// Ends every browser, and waits for those that are ending; runs that still have one notice.
     pub async fn shut_down(&self) {
         self.permits.close();
         let kept = std::mem::take(&mut *locked(&self.kept));
-        for instance in kept {
-            instance.end().await;
-        }
+        join_all(kept.iter().map(|instance| instance.end())).await;
     }
 }
 
@@ -205,8 +217,9 @@ impl Lease {
     }
 
     async fn discard(&self) {
-        locked(&self.kept).retain(|kept| !Arc::ptr_eq(kept, &self.instance));
+        // Known until it has ended, so that a shutdown waits for that.
         self.instance.end().await;
+        locked(&self.kept).retain(|kept| !Arc::ptr_eq(kept, &self.instance));
     }
 }
 
@@ -219,10 +232,12 @@ impl Drop for Lease {
         }
         self.instance.active.fetch_sub(1, Ordering::AcqRel);
         self.instance.retire();
-        locked(&self.kept).retain(|kept| !Arc::ptr_eq(kept, &self.instance));
-        let instance = Arc::clone(&self.instance);
+        let (instance, kept) = (Arc::clone(&self.instance), Arc::clone(&self.kept));
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { instance.end().await });
+            runtime.spawn(async move {
+                instance.end().await;
+                locked(&kept).retain(|kept| !Arc::ptr_eq(kept, &instance));
+            });
         }
     }
 }

@@ -76,6 +76,8 @@ pub struct Seen {
     pub downloads: Vec<Download>,
     /// The dialog that is open now.
     pub dialog: Option<Dialog>,
+    /// What the scenario wants of the browser and it cannot do, in words.
+    pub unmet: Vec<String>,
     /// Dialogs that nobody expected: what they said.
     pub surprises: Vec<String>,
     /// Answers to the next dialogs, the next first.
@@ -304,6 +306,10 @@ impl Seen {
         }
         self.answered.push_back(url.clone());
         let status = response.get("status").and_then(Json::as_u64).unwrap_or(0);
+        // The page stays as it is; not every browser says so.
+        if matches!(status, 204 | 205) {
+            self.ended(params, "there is nothing to show");
+        }
         if status >= 400 {
             self.fail(params, &url, status.to_string(), at_ms);
         }
@@ -380,6 +386,17 @@ mod tests {
         assert_eq!(seen.progress("T"), Progress::Done);
         assert_eq!(seen.pages[0].dom_content_loaded_ms, Some(20));
         assert_eq!(seen.pages[0].load_ms, Some(40));
+    }
+
+    #[test]
+    fn an_answer_with_nothing_to_show_ends_the_waiting() {
+        let mut seen = seen_with_tab();
+        let step = json!({ "context": "T", "navigation": "1", "url": "http://a/" });
+        seen.take(&event("browsingContext.navigationStarted", step), 0);
+        let nothing =
+            json!({ "context": "T", "navigation": "1", "response": { "url": "http://a/", "status": 204 } });
+        seen.take(&event("network.responseStarted", nothing), 5);
+        assert_eq!(seen.progress("T"), Progress::Done);
     }
 
     #[test]

@@ -454,6 +454,7 @@ impl<'r> Walk<'r> {
         evidence.console.clone_from(&seen.console);
         evidence.failed_requests.clone_from(&seen.failed);
         evidence.pages.clone_from(&seen.pages);
+        self.ended.remarks.extend(seen.unmet.iter().cloned());
         for surprise in &seen.surprises {
             self.ended.remarks.push(format!(
                 "an unexpected dialog was dismissed: {surprise}; answer it with a `dialog:` step"

@@ -49,7 +49,14 @@ impl Manners {
             &self.host,
             &run.services.retry_budget,
             run.deadline,
-            |_| attempt(Limit::new(run.deadline, self.attempt_timeout)),
+            |number| {
+                let mut limit = Limit::new(run.deadline, self.attempt_timeout);
+                if number == 0 {
+                    // What was spent before the first attempt is not the user's concern.
+                    limit.text = format_duration(self.attempt_timeout.min(run.check.timeout));
+                }
+                attempt(limit)
+            },
             |last| match last {
                 Err(fault) if fault.passing => Again::Maybe { after: None },
                 _ => Again::No,
@@ -100,6 +107,13 @@ impl Limit {
     #[must_use]
     pub fn until(&self) -> Instant {
         self.until - MARGIN.min(self.until.duration_since(self.began) / 10)
+    }
+
+    /// What the other side may take, so that it can say itself that the time is up.
+    #[must_use]
+    pub fn left_for_peer(&self) -> Duration {
+        let left = self.until().saturating_duration_since(Instant::now());
+        left.mul_f64(0.9).max(Duration::from_millis(1))
     }
 
     /// Waits for `what`; `late` says what was waited for when the time is up.

@@ -1,7 +1,30 @@
 //! `expect:` as one block or a list of them, each with a level of its own.
 
-use crate::decode::{Fields, Key, Node, Reader, Shape, Spec};
+use super::Blocks;
+use crate::decode::{Fields, Key, Node, Problem, Reader, Shape, Spec};
 use crate::model::{Broken, Level};
+
+/// The `expect:` of a kind that only measures.
+pub static NOTHING: Spec = Spec {
+    name: "expect",
+    example: "thresholds: { duration: { critical: above 1s } }",
+    keys: &[],
+};
+
+/// Refuses `expect:` and `measure:` where there is no answer to look at.
+pub fn refuse_blocks(blocks: &Blocks<'_>, kind: &str, reader: &mut Reader<'_>) {
+    for (node, key) in [(blocks.expect, "expect"), (blocks.measure, "measure")] {
+        if let Some(node) = node {
+            reader.report(
+                Problem::error(
+                    &node.place,
+                    format!("a {kind} check has nothing for `{key}:` to look at"),
+                )
+                .hint("set bounds on what it measures with `thresholds:`"),
+            );
+        }
+    }
+}
 
 /// The key every kind's `expect:` has.
 pub const LEVEL_KEY: Key = Key::or(

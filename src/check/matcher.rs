@@ -137,6 +137,30 @@ impl Matcher {
     }
 }
 
+impl Matcher {
+    /// Texts and patterns that the value is looked through for: with whether it should hold
+    /// them.
+    pub fn looked_for<'m>(&'m self, scope: &'m RunScope<'_>) -> impl Iterator<Item = (LookedFor<'m>, bool)> {
+        self.0.iter().filter_map(|rule| {
+            let filled = |part: &JsonText| part.fill(scope).ok().map(|part| LookedFor::Text(as_text(&part)));
+            match rule {
+                Rule::Equals(part) | Rule::Contains(part) => Some((filled(part)?, true)),
+                Rule::NotContains(part) => Some((filled(part)?, false)),
+                Rule::Matches(regex) => Some((LookedFor::Pattern(regex), true)),
+                _ => None,
+            }
+        })
+    }
+}
+
+/// What a value is looked through for.
+pub enum LookedFor<'m> {
+    /// A text.
+    Text(String),
+    /// A regular expression.
+    Pattern(&'m Regex),
+}
+
 impl Rule {
     fn broken(
         &self,

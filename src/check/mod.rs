@@ -5,17 +5,27 @@
 pub mod attempt;
 pub mod browser;
 pub mod capture;
+pub mod command;
 pub mod dialogue;
+pub mod dns;
 pub mod expect;
 pub mod grpc;
+pub mod heartbeat;
+pub mod host;
 pub mod http;
+pub mod mail_dns;
 pub mod matcher;
 pub mod net;
+pub mod ping;
+pub mod prometheus;
 pub mod pulse;
+pub mod redis;
 pub mod retry;
 pub mod services;
 pub mod smtp;
+pub mod sql;
 pub mod tcp;
+pub mod texts;
 pub mod tls;
 pub mod udp;
 pub mod websocket;
@@ -28,7 +38,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::decode::{Node, Reader, Spec};
-use crate::model::{Check, Outcome, Retry, RunId, Threshold, Timestamp, Unit};
+use crate::model::{Check, Outcome, Quantity, Retry, RunId, Threshold, Timestamp, Unit};
 
 pub use services::Services;
 
@@ -41,6 +51,15 @@ pub static KINDS: &[&Kind] = &[
     &smtp::KIND,
     &websocket::KIND,
     &grpc::KIND,
+    &sql::KIND,
+    &redis::KIND,
+    &prometheus::KIND,
+    &host::KIND,
+    &command::KIND,
+    &heartbeat::KIND,
+    &dns::KIND,
+    &mail_dns::KIND,
+    &ping::KIND,
     &browser::KIND,
 ];
 
@@ -107,15 +126,46 @@ pub trait Probe: Send + Sync {
         Vec::new()
     }
 
+    /// Whether a run may measure names that nobody knows before it, so that thresholds may
+    /// be set on any name.
+    fn measures_any_name(&self) -> bool {
+        false
+    }
+
     /// Bounds that the kind's own blocks set, on named steps.
     fn extra_thresholds(&self) -> Vec<Threshold> {
         Vec::new()
+    }
+
+    /// How many runs of before it wants to know when haetae starts.
+    fn recalls(&self) -> u32 {
+        0
+    }
+
+    /// Takes what its check measured before haetae started, the newest run first, so that a
+    /// restart forgets nothing.
+    fn recall(&self, services: &Services, past: &[Past]) {
+        let _ = (services, past);
+    }
+
+    /// Whose calls it waits for.
+    fn called_by(&self) -> Option<&heartbeat::TokenKey> {
+        None
     }
 
     /// The host that is asked, for the retry budget; empty when there is none.
     fn target(&self) -> String {
         String::new()
     }
+}
+
+/// What a run of before measured.
+#[derive(Debug, Clone)]
+pub struct Past {
+    /// When it started.
+    pub started: Timestamp,
+    /// Name → number with its unit.
+    pub measurements: BTreeMap<String, Quantity>,
 }
 
 /// What one run needs.
@@ -132,6 +182,21 @@ pub struct RunContext {
     pub captured: BTreeMap<String, String>,
     /// What all checks share.
     pub services: Arc<Services>,
+}
+
+impl RunContext {
+    /// The same run with an earlier end.
+    #[must_use]
+    pub fn with(&self, deadline: Instant) -> Self {
+        Self {
+            check: Arc::clone(&self.check),
+            id: self.id.clone(),
+            started: self.started,
+            deadline: deadline.min(self.deadline),
+            captured: self.captured.clone(),
+            services: Arc::clone(&self.services),
+        }
+    }
 }
 
 /// A check that can be run.

@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::heartbeat::Heartbeats;
+use super::host::Disks;
 use super::net::dns::Dns;
 use super::net::targets::TargetPolicy;
 use super::net::tls::TlsRoots;
+use super::net::tokens::Tokens;
 use super::retry::RetryBudget;
 use crate::browser::Browsers;
 use crate::clock::wall_now;
@@ -19,10 +22,16 @@ pub struct Services {
     pub roots: TlsRoots,
     /// Retries per target host.
     pub retry_budget: RetryBudget,
+    /// Access tokens, fetched once for many checks.
+    pub tokens: Tokens,
     /// Which addresses may be asked at all.
     pub targets: Arc<TargetPolicy>,
     /// Browsers, started when first needed.
     pub browsers: Browsers,
+    /// What jobs have told of themselves.
+    pub heartbeats: Heartbeats,
+    /// How full this machine's disks have been.
+    pub disks: Disks,
     /// What people are told in.
     pub language: Language,
     /// The mask over everything that is kept.

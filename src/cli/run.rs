@@ -92,6 +92,13 @@ pub async fn run(context: &Context, args: RunArgs) -> Exit {
             return Exit::Usage;
         }
     };
+    let shows = args.headed && chosen.iter().any(|runnable| runnable.pool == Pool::Browser);
+    if shows && !can_show(&project) {
+        eprintln!(
+            "there is no screen here to show a browser on; leave out --headed, or log in with a desktop (ssh -X)"
+        );
+        return Exit::Usage;
+    }
     project.settings.browsers.headed = args.headed;
     if chosen.iter().any(|runnable| runnable.pool == Pool::Browser) {
         let _ = clean_leftovers();
@@ -106,6 +113,14 @@ pub async fn run(context: &Context, args: RunArgs) -> Exit {
     }
     print_summary(&runs, chosen.len(), json_on_stdout);
     ended.unwrap_or_else(|| Exit::of_worst(worst(&runs), args.fail_on.level()))
+}
+
+/// Whether a window would be seen: on a screen of this machine, or where the grid runs.
+pub(super) fn can_show(project: &Project) -> bool {
+    let has_screen = ["DISPLAY", "WAYLAND_DISPLAY"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
+    has_screen || project.settings.browsers.url.is_some()
 }
 
 /// The browser check that a file or an id names.

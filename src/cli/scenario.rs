@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use clap::{Args, Subcommand};
 
-use super::run::{finish_try, scenario_to_try};
+use super::run::{can_show, finish_try, scenario_to_try};
 use super::{Context, Exit};
 use crate::app::services_with_evidence;
 use crate::browser::{Failure, Offered, Pace, Step, Visit, offered};
@@ -63,14 +63,13 @@ pub async fn scenario(context: &Context, args: ScenarioArgs) -> Exit {
 }
 
 async fn try_out(context: &Context, args: TryArgs) -> Exit {
-    let has_screen = std::env::var_os("DISPLAY").is_some() || std::env::var_os("WAYLAND_DISPLAY").is_some();
-    if !args.headless && !has_screen {
+    let mut project = context.load(SecretMode::Ask, args.vars.clone());
+    if !args.headless && !can_show(&project) {
         eprintln!(
             "there is no screen here to show a browser on; add --headless, or log in with a desktop (ssh -X)"
         );
         return Exit::Usage;
     }
-    let mut project = context.load(SecretMode::Ask, args.vars.clone());
     let mut runnable = match scenario_to_try(context, &project, &args.file) {
         Ok(runnable) => runnable,
         Err(exit) => return exit,
@@ -91,6 +90,9 @@ async fn try_out(context: &Context, args: TryArgs) -> Exit {
     // A person thinks longer than a machine waits.
     let mut check = (*runnable.check).clone();
     check.timeout = TRY_TIMEOUT;
+    if args.step || args.slow {
+        check.thresholds.clear();
+    }
     runnable.check = Arc::new(check);
     finish_try(&runnable, &services).await
 }

@@ -6,18 +6,7 @@ use crate::check::{self, KINDS};
 use crate::decode::{Key, Shape, Spec};
 
 /// Kinds of the format that this version cannot run.
-pub(super) const PLANNED_KINDS: &[&str] = &[
-    "dns",
-    "domain",
-    "ping",
-    "mail_dns",
-    "sql",
-    "redis",
-    "prometheus",
-    "host",
-    "command",
-    "heartbeat",
-];
+pub(super) const PLANNED_KINDS: &[&str] = &["domain"];
 /// More retries within a run are impolite (contract §5).
 pub(super) const MOST_RETRIES: i64 = 3;
 
@@ -148,6 +137,10 @@ pub(super) static SET_THRESHOLD: Spec = Spec {
 };
 
 static MEASURE: Shape = Shape::Map(&Shape::Object(&check::capture::CAPTURE));
+static STEPS: Shape = Shape::Either(&[
+    Shape::Ref(&crate::browser::STEPS),
+    Shape::Ref(&check::http::STEPS),
+]);
 static THRESHOLDS: Shape = Shape::Map(&Shape::Either(&[
     Shape::Object(&THRESHOLD),
     // `use: web-page`, or several of them.
@@ -244,14 +237,10 @@ static COMMON: &[Key] = &[
     Key::new("vars", Shape::Map(&Shape::Text), "Values for `${vars.name}`."),
     Key::new(
         "steps",
-        Shape::Ref(&crate::browser::STEPS),
-        "What a browser check does.",
+        Shape::Ref(&STEPS),
+        "What a browser check does, or a chain of requests.",
     ),
-    Key::new(
-        "always",
-        Shape::Ref(&crate::browser::STEPS),
-        "Clean-up, also after a failure.",
-    ),
+    Key::new("always", Shape::Ref(&STEPS), "Clean-up, also after a failure."),
     Key::new(
         "depends_on",
         Shape::OneOrMany(&Shape::Plain),

@@ -215,11 +215,19 @@ impl Checks {
         };
         let probe = read_probe(kind, &fields, retry, timeout, attempt_timeout, reader);
         let measures = probe.as_deref().map(|probe| measures(kind, probe));
+        let any_name = probe.as_deref().is_some_and(Probe::measures_any_name);
         let mut thresholds = fields
             .get("thresholds")
             .map(|node| {
                 let whole = self.sets.apply(node, reader);
-                read_thresholds(&whole, kind, measures.as_deref(), today(self.now), reader)
+                read_thresholds(
+                    &whole,
+                    kind,
+                    measures.as_deref(),
+                    any_name,
+                    today(self.now),
+                    reader,
+                )
             })
             .unwrap_or_default();
         let check = Check {

@@ -16,6 +16,7 @@ pub(super) fn read_thresholds(
     node: &Node,
     kind: &Kind,
     measures: Option<&[(String, Option<Unit>)]>,
+    any_name: bool,
     today: Date,
     reader: &mut Reader<'_>,
 ) -> Vec<Threshold> {
@@ -30,6 +31,7 @@ pub(super) fn read_thresholds(
             })
         });
         let unit = match known {
+            Some(None) if any_name => None,
             Some(None) => {
                 let names: BTreeSet<&str> = measures
                     .into_iter()

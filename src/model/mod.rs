@@ -12,6 +12,7 @@ mod korean;
 mod level;
 mod matcher;
 mod outcome;
+mod ping;
 mod quantity;
 mod quiet;
 mod redact;
@@ -39,6 +40,7 @@ pub use outcome::{
     Answer, Broken, Evidence, EvidenceFile, FailedRequest, Outcome, PageVisit, RunId, RunRecord, StepRecord,
     StepResult,
 };
+pub use ping::{Ping, PingKind, Pings};
 pub use quantity::{Bound, Quantity, QuantityError, Unit, parse_quantity};
 pub use quiet::{Maintenance, MaintenanceTime, Quiet, QuietKind};
 pub(crate) use redact::SHORT;

@@ -219,6 +219,15 @@ impl Bound {
         }
     }
 
+    /// What it compares: both ends of a range have the same unit.
+    #[must_use]
+    pub const fn unit(&self) -> Unit {
+        match self {
+            Self::Above(limit) | Self::Below(limit) => limit.unit,
+            Self::Outside(_, high) | Self::Inside(_, high) => high.unit,
+        }
+    }
+
     /// Whether `value` (in the bound's base unit) is on the bad side.
     #[must_use]
     pub fn is_violated_by(&self, value: f64) -> bool {

@@ -105,6 +105,25 @@ impl Criterion {
         }
     }
 
+    /// The unit it is written in; none for a share of what was before.
+    #[must_use]
+    pub fn unit(&self) -> Option<Unit> {
+        match self {
+            Self::Fixed(bound) => Some(bound.unit()),
+            Self::Relative(
+                Relative::Rising {
+                    by: Change::Amount(by),
+                    ..
+                }
+                | Relative::Falling {
+                    by: Change::Amount(by),
+                    ..
+                },
+            ) => Some(by.unit),
+            Self::Relative(_) => None,
+        }
+    }
+
     /// Whether every value that violates `self` violates `other` too; none where that
     /// depends on the past.
     #[must_use]

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::*;
 use crate::alert::{Change, CheckState, Gather};
 use crate::model::{
-    Form, Level, Notice, Outcome, Owed, Purpose, Quantity, RunId, RunRecord, TransitionKind, Unit, Verdict,
+    Form, Level, Notice, Outcome, Owed, PingKind, Purpose, Quantity, RunId, RunRecord, TransitionKind, Unit,
+    Verdict,
 };
 
 struct Opened {
@@ -436,4 +437,29 @@ async fn what_was_measured_is_summed_up_by_the_hour() {
     let values = store.values(&check(), "step.Pay", at(3_660)).await.unwrap();
     let name = || "step.Pay".to_owned();
     assert_eq!(values, [(name(), at(3_660), 20.0), (name(), at(7_200), 40.5)]);
+}
+
+#[tokio::test]
+async fn what_a_job_told_is_kept_over_a_restart() {
+    let opened = opened().await;
+    let store = &opened.store;
+    let ping = |second, kind| Ping {
+        at: at(second),
+        kind,
+        said: "exit 1".into(),
+    };
+    store.ping("job", &ping(1, PingKind::Start)).await.unwrap();
+    let known = store.ping("job", &ping(4, PingKind::Success)).await.unwrap();
+    assert_eq!((known.count, known.succeeded), (2, Some(at(4))));
+    assert_eq!(known.took(), Some(Duration::from_secs(3)));
+    let known = store.ping("job", &ping(9, PingKind::Fail)).await.unwrap();
+    assert_eq!(
+        (known.failing_since(), known.said.as_str()),
+        (Some(at(9)), "exit 1")
+    );
+    store.ping("other", &ping(2, PingKind::Success)).await.unwrap();
+    let mut all = store.heartbeats().await.unwrap();
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(all[0], ("job".to_owned(), known));
+    assert_eq!(all[1].1.count, 1);
 }

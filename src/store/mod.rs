@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use crate::alert::{Batch, CheckState};
 use crate::judge::HourMean;
 use crate::model::{
-    AttemptResult, ChannelName, CheckId, Delivery, Incident, IncidentId, Quiet, TimelineEntry, Timestamp,
-    Transition,
+    AttemptResult, ChannelName, CheckId, Delivery, Incident, IncidentId, Ping, Pings, Quiet, TimelineEntry,
+    Timestamp, Transition,
 };
 
 pub use sqlite::SqliteStore;
@@ -209,6 +209,12 @@ pub trait Store: Send + Sync {
         receipt: &serde_json::Value,
         now: Timestamp,
     ) -> Result<(), StoreError>;
+
+    /// Takes a job's call: what is known of the job then. `job` is its token's digest.
+    async fn ping(&self, job: &str, ping: &Ping) -> Result<Pings, StoreError>;
+
+    /// What is known of every job that ever called.
+    async fn heartbeats(&self) -> Result<Vec<(String, Pings)>, StoreError>;
 
     /// Takes back the leases of senders that are gone: nobody else sends from this store.
     async fn release_leases(&self) -> Result<u64, StoreError>;

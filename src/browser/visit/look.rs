@@ -43,20 +43,34 @@ impl Visit {
             size["devicePixelRatio"] = json!(ratio);
         }
         let mut wanted = Vec::new();
-        if look.viewport != USUAL_VIEWPORT || look.pixel_ratio.is_some() || self.instance.folder().is_none() {
-            wanted.push(("browsingContext.setViewport", size));
+        if self.instance.viewport != Some(look.viewport) || look.pixel_ratio.is_some() {
+            wanted.push(("browsingContext.setViewport", size, "the size of its pages"));
         }
         if let Some(agent) = &look.user_agent {
-            wanted.push(("emulation.setUserAgentOverride", json!({ "userAgent": agent })));
+            let agent = json!({ "userAgent": agent });
+            wanted.push((
+                "emulation.setUserAgentOverride",
+                agent,
+                "another name of the browser",
+            ));
         }
         if look.touch {
-            wanted.push(("emulation.setTouchOverride", json!({ "maxTouchPoints": 5 })));
+            let points = json!({ "maxTouchPoints": 5 });
+            wanted.push(("emulation.setTouchOverride", points, "a touch screen"));
         }
         if let Some(locale) = &look.locale {
-            wanted.push(("emulation.setLocaleOverride", json!({ "locale": locale })));
+            wanted.push((
+                "emulation.setLocaleOverride",
+                json!({ "locale": locale }),
+                "a locale",
+            ));
         }
         if let Some(zone) = &look.timezone {
-            wanted.push(("emulation.setTimezoneOverride", json!({ "timezone": zone })));
+            wanted.push((
+                "emulation.setTimezoneOverride",
+                json!({ "timezone": zone }),
+                "a time zone",
+            ));
         }
         if !look.headers.is_empty() {
             let headers: Vec<Json> = look
@@ -64,18 +78,25 @@ impl Visit {
                 .iter()
                 .map(|(name, value)| json!({ "name": name, "value": { "type": "string", "value": value } }))
                 .collect();
-            wanted.push(("network.setExtraHeaders", json!({ "headers": headers })));
+            wanted.push((
+                "network.setExtraHeaders",
+                json!({ "headers": headers }),
+                "headers",
+            ));
         }
         // Without being told, browsers of our own take no downloads.
         if look.downloads.is_some() || self.instance.folder().is_none() {
-            wanted.push(("browser.setDownloadBehavior", download_behaviour(look)));
+            let behaviour = download_behaviour(look);
+            wanted.push(("browser.setDownloadBehavior", behaviour, "what becomes of files"));
         }
-        for (method, mut params) in wanted {
+        for (method, mut params, what) in wanted {
             params["userContexts"] = json!([self.user]);
             match self.command(self.hard_limit, method, params).await {
                 Ok(_) => {}
                 Err(Trouble::Refused(why)) => {
-                    tracing::warn!(method, why, "this browser cannot do what the scenario asks for");
+                    tracing::debug!(method, why, "the browser cannot do what the scenario asks for");
+                    let unmet = format!("{} cannot be told {what}; it was left out", self.instance.name);
+                    self.seen().unmet.push(unmet);
                 }
                 Err(trouble) => return Err(trouble),
             }

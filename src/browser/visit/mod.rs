@@ -34,6 +34,8 @@ const PICTURES_PATIENCE: Duration = Duration::from_secs(3);
 const OPEN_TIMEOUT: Duration = Duration::from_secs(8);
 /// Taking the user context away may take this long.
 const CLEAR_TIMEOUT: Duration = Duration::from_secs(10);
+/// What is said of a browser that is there, and dead.
+const SILENT: &str = "the browser does not respond any more";
 /// Asking which page has crashed takes no page to answer.
 const CRASH_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -216,8 +218,12 @@ impl Visit {
         }
     }
 
-    /// A page that is slow, or one that holds itself up with dialogs.
-    fn still_loading(&self) -> Trouble {
+    /// A page that is slow, or one that holds itself up with dialogs; or a browser that died
+    /// behind a grid, which does not always tell.
+    async fn still_loading(&self) -> Trouble {
+        if !self.instance.answers(self.hard_limit + SLACK).await {
+            return Trouble::Lost(SILENT.into());
+        }
         self.held_by_dialog().unwrap_or(Trouble::StillLoading)
     }
 
@@ -231,8 +237,9 @@ impl Visit {
     }
 
     async fn why_silent(&self) -> Trouble {
-        if !self.instance.answers().await {
-            return Trouble::Lost("the browser does not respond any more".into());
+        // The run's own time may be over already; it is given a little more to know whose fault it is.
+        if !self.instance.answers(self.hard_limit + SLACK).await {
+            return Trouble::Lost(SILENT.into());
         }
         if let Some(trouble) = self.held_by_dialog() {
             return trouble;
@@ -373,14 +380,14 @@ impl Visit {
         }
         // A page that would not go ends with the browser, once its neighbours have left.
         self.instance.retire();
-        self.instance.answers().await
+        self.instance.answers(Instant::now() + CLEAR_TIMEOUT).await
     }
 }
 
 fn lost(error: &BidiError) -> Trouble {
     Trouble::Lost(match error {
         BidiError::Closed => "the browser or its driver is gone".into(),
-        BidiError::Silent => "the browser does not respond any more".into(),
+        BidiError::Silent => SILENT.into(),
         BidiError::Said(code, message) => format!("the browser refuses: {code} {}", first_line(message)),
     })
 }

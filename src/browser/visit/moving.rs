@@ -20,7 +20,7 @@ impl Visit {
         let loaded = timeout_at(limit, self.command(limit, "browsingContext.navigate", params)).await;
         match loaded {
             Ok(result) => result.map(drop),
-            Err(_) => Err(self.still_loading()),
+            Err(_) => Err(self.still_loading().await),
         }
     }
 
@@ -34,7 +34,7 @@ impl Visit {
                 let params = json!({ "context": self.tab, "wait": "complete" });
                 match timeout_at(limit, self.command(limit, "browsingContext.reload", params)).await {
                     Ok(result) => result.map(drop),
-                    Err(_) => Err(self.still_loading()),
+                    Err(_) => Err(self.still_loading().await),
                 }
             }
             Travel::Back | Travel::Forward => {
@@ -81,7 +81,7 @@ impl Visit {
                 }
             };
             if timeout_at(until, changed).await.is_err() && until == limit && Instant::now() >= limit {
-                return Err(Trouble::StillLoading);
+                return Err(self.still_loading().await);
             }
             if self.instance.bidi.is_closed() {
                 return Err(lost(&BidiError::Closed));

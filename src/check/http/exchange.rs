@@ -1,35 +1,33 @@
-//! One attempt: build the request, send it, read the answer within its bounds.
+//! One attempt: send the request, follow where it leads, read the answer within its bounds.
 
-use std::error::Error as StdError;
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock, PoisonError};
+use std::time::{Duration, UNIX_EPOCH};
 
 use futures_util::StreamExt;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
-use reqwest::redirect::Policy;
-use reqwest::{Client, Proxy, RequestBuilder, Response, StatusCode};
+use reqwest::cookie::Jar;
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER};
+use reqwest::{Response, StatusCode};
 use serde_json::Value as Json;
 use tokio::time::{Instant, timeout_at};
-use url::Url;
 
-use super::trace::{CheckedResolver, Phases, TimedConnections, Trace, refuse_denied_literal};
-use super::{Auth, Body, HttpProbe, Version, scope};
+use super::body::{Decoded, decode};
+use super::faults::{half_an_answer, no_answer};
+use super::request::{Hop, Kept};
+use super::trace::{Phases, refuse_denied_literal};
+use super::{Auth, HttpProbe, scope};
 use crate::check::RunContext;
-use crate::check::net::fault::{Fault, FaultError};
-use crate::check::net::tls::TlsRecord;
+use crate::check::net::fault::Fault;
+use crate::check::net::tokens::Token;
 use crate::check::retry::Again;
-use crate::model::{RunScope, Timestamp, Unfilled, format_duration};
+use crate::model::{Timestamp, format_duration};
 
-/// Who we are; partners find us in their logs by it.
-const USER_AGENT: &str = concat!("haetae/", env!("CARGO_PKG_VERSION"));
-
-/// A client with what its connections note.
-pub struct Kept {
-    client: Client,
-    trace: Trace,
-    tls: TlsRecord,
-}
+/// So much of a body is kept as it came, to tell what it is.
+const HEAD_BYTES: usize = 64;
+/// `Retry-After` counts up to this; no run is so long.
+const LONGEST_WISH: Duration = Duration::from_hours(24);
+/// A token is waited for until so long before the attempt's end, so that the wait can be told.
+const MARGIN: Duration = Duration::from_millis(20);
 
 /// An answer, read to its end.
 pub struct Received {
@@ -39,7 +37,11 @@ pub struct Received {
     pub(super) address: Option<SocketAddr>,
     pub(super) headers: HeaderMap,
     pub(super) text: String,
-    pub(super) json: Option<Json>,
+    /// The body's first bytes.
+    pub(super) head: Vec<u8>,
+    /// What is wrong with its character set.
+    pub(super) remark: Option<String>,
+    json: OnceLock<Option<Json>>,
     pub(super) body_size: u64,
     pub(super) phases: Phases,
     pub(super) response_time: Duration,
@@ -61,6 +63,14 @@ impl Received {
         (!values.is_empty()).then(|| values.join(", "))
     }
 
+    /// The body as JSON, when it is; parsed when somebody asks.
+    #[must_use]
+    pub fn json(&self) -> Option<&Json> {
+        self.json
+            .get_or_init(|| serde_json::from_str(self.text.trim_start_matches('\u{feff}')).ok())
+            .as_ref()
+    }
+
     /// Whether this answer may pass by itself.
     #[must_use]
     pub fn again(&self) -> Again {
@@ -71,18 +81,36 @@ impl Received {
         if !may_pass || unwanted {
             return Again::No;
         }
-        let after = self
-            .headers
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-            .map(Duration::from_secs);
-        Again::Maybe { after }
+        Again::Maybe {
+            after: self.retry_after(),
+        }
+    }
+
+    /// `Retry-After` in seconds or as a date (RFC 9110 §10.2.3). A date is compared with the
+    /// answer's own, so that it does not matter what our clock says.
+    fn retry_after(&self) -> Option<Duration> {
+        let text = |name: HeaderName| self.headers.get(name)?.to_str().ok();
+        let wish = text(RETRY_AFTER)?.trim();
+        if let Ok(seconds) = wish.parse() {
+            return Some(Duration::from_secs(seconds).min(LONGEST_WISH));
+        }
+        let date = |text: &str| {
+            let moment = httpdate::parse_http_date(text.trim()).ok()?;
+            moment.duration_since(UNIX_EPOCH).ok()
+        };
+        let wait = date(wish)?.saturating_sub(date(text(DATE)?)?);
+        Some(wait.min(LONGEST_WISH))
     }
 }
 
 impl HttpProbe {
     /// One attempt within its time; `number` counts from 0.
-    pub(super) async fn attempt(&self, run: &RunContext, number: u32) -> Result<Received, Fault> {
+    pub(super) async fn attempt(
+        &self,
+        run: &RunContext,
+        number: u32,
+        cookies: &Arc<Jar>,
+    ) -> Result<Received, Fault> {
         let fresh;
         let kept = if let Some(cell) = &self.kept {
             cell.get_or_try_init(|| async { self.client(run) }).await?
@@ -90,90 +118,61 @@ impl HttpProbe {
             fresh = self.client(run)?;
             &fresh
         };
+        kept.cookies.take(cookies);
         let began = Instant::now();
         let limit = run.deadline.min(began + self.attempt_timeout);
-        if let Ok(result) = timeout_at(limit, self.exchange(run, number, kept, began)).await {
-            result
-        } else {
-            let tls_began = kept
-                .tls
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .began
-                .is_some();
-            let limit = format_duration(self.limit_as_set(run, number, limit.duration_since(began)));
-            let what = kept.trace.snapshot().waiting_for(&self.host, tls_began, &limit);
-            Err(Fault::passing(what))
+        if let Ok(result) = timeout_at(limit, self.authorized(run, number, kept, limit)).await {
+            return result;
         }
+        let tls_began = kept
+            .tls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .began
+            .is_some();
+        let limit = format_duration(self.limit_as_set(run, number, limit.duration_since(began)));
+        let phases = kept.trace.snapshot();
+        let host = match &kept.proxy {
+            Some(proxy) if phases.connected.is_none() && !tls_began => format!("the proxy {proxy}"),
+            _ => phases.host.clone(),
+        };
+        Err(Fault::passing(phases.waiting_for(&host, tls_began, &limit)))
     }
 
     /// The time-out as the user set it, for messages; what was really left for a retry.
     fn limit_as_set(&self, run: &RunContext, number: u32, left: Duration) -> Duration {
+        let set = self.attempt_timeout.min(run.check.timeout);
+        // The run began a moment before the attempt, to make ready for it; in a chain, earlier
+        // steps have used their part.
         match number {
-            0 => self.attempt_timeout.min(run.check.timeout),
-            _ => left,
+            0 if self.base.is_none() || left >= set * 3 / 4 => set,
+            _ => Duration::from_millis(left.as_millis() as u64),
         }
     }
 
-    fn client(&self, run: &RunContext) -> Result<Kept, Fault> {
-        let trace = Trace::default();
-        let tls = TlsRecord::default();
-        let config = self
-            .tls
-            .client_config(&run.services.roots, &tls)
-            .map_err(Fault::ours)?;
-        let mut builder = Client::builder()
-            .tls_backend_preconfigured(config)
-            .user_agent(USER_AGENT)
-            .no_proxy()
-            .retry(reqwest::retry::never())
-            .redirect(self.redirect_policy(run, &trace))
-            .dns_resolver(CheckedResolver {
-                trace: trace.clone(),
-                services: Arc::clone(&run.services),
-                ip: self.ip,
-                resolve_to: self.resolve_to,
-            })
-            .connector_layer(TimedConnections {
-                trace: trace.clone(),
-                tls: Arc::clone(&tls),
-            });
-        builder = match self.version {
-            Version::Any => builder,
-            Version::Http1 => builder.http1_only(),
-            Version::Http2 => builder.http2_prior_knowledge(),
+    /// The exchange, with a token where one is wanted. A refused one is thrown away, and a new
+    /// one is tried once.
+    async fn authorized(
+        &self,
+        run: &RunContext,
+        number: u32,
+        kept: &Kept,
+        limit: Instant,
+    ) -> Result<Received, Fault> {
+        let Some(Auth::Token(oauth)) = &self.auth else {
+            return self.exchange(run, number, kept, None).await;
         };
-        if self.kept.is_none() {
-            builder = builder.pool_max_idle_per_host(0);
+        let asking = run.with(limit - MARGIN.min(limit.saturating_duration_since(Instant::now())));
+        kept.trace.waits_for_token(oauth.name());
+        let (key, token) = oauth.token(&asking).await?;
+        let received = self.exchange(run, number, kept, Some(&token)).await?;
+        if received.status != StatusCode::UNAUTHORIZED {
+            return Ok(received);
         }
-        if let Some(proxy) = &self.proxy {
-            let proxy = proxy
-                .fill(&scope(run, &run.captured))
-                .map_err(|unfilled| Fault::ours(unfilled.to_string()))?;
-            builder = builder.proxy(Proxy::all(proxy).map_err(|_| Fault::ours("`proxy` is not a URL"))?);
-        }
-        let client = builder
-            .build()
-            .map_err(|error| Fault::ours(format!("the request cannot be made: {}", root_cause(&error))))?;
-        Ok(Kept { client, trace, tls })
-    }
-
-    fn redirect_policy(&self, run: &RunContext, trace: &Trace) -> Policy {
-        if self.redirects == 0 {
-            return Policy::none();
-        }
-        let (most, trace, services) = (self.redirects, trace.clone(), Arc::clone(&run.services));
-        Policy::custom(move |attempt| {
-            if attempt.previous().len() > most {
-                let what = format!("it redirects more than {most} times, last to {}", attempt.url());
-                return attempt.error(FaultError(Fault::lasting(what)));
-            }
-            if let Err(fault) = refuse_denied_literal(attempt.url(), &services) {
-                return attempt.error(FaultError(fault));
-            }
-            trace.hop(attempt.status().as_u16(), attempt.url());
-            attempt.follow()
-        })
+        run.services.tokens.throw_away(key, &token);
+        kept.trace.waits_for_token(oauth.name());
+        let (_, token) = oauth.token(&asking).await?;
+        self.exchange(run, number, kept, Some(&token)).await
     }
 
     async fn exchange(
@@ -181,167 +180,102 @@ impl HttpProbe {
         run: &RunContext,
         number: u32,
         kept: &Kept,
-        began: Instant,
+        token: Option<&Token>,
     ) -> Result<Received, Fault> {
         let scope = scope(run, &run.captured);
-        let url = self.filled_url(&scope)?;
-        let address = format!("{}:{}", self.host, url.port_or_known_default().unwrap_or(0));
-        refuse_denied_literal(&url, &run.services)?;
-        kept.trace.begin(&url);
-        let request = self
-            .request(&kept.client, url, number, &scope)
-            .map_err(|unfilled| Fault::ours(unfilled.to_string()))?;
-        let response = request.send().await.map_err(|error| fault_of(error, &address))?;
-        let phases = kept.trace.snapshot();
-        let headers_came = Instant::now();
-        let mut received = self.receive(response, &address).await?;
-        received.phases = phases;
-        received.response_time = began.elapsed();
-        received.first_byte_time = headers_came.duration_since(received.phases.connected.unwrap_or(began));
-        received.download_time = headers_came.elapsed();
-        received.certificate_expires = kept
-            .tls
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .chain_expires;
-        Ok(received)
-    }
-
-    fn filled_url(&self, scope: &RunScope<'_>) -> Result<Url, Fault> {
-        let text = self
-            .url
-            .fill(scope)
-            .map_err(|unfilled| Fault::ours(unfilled.to_string()))?;
-        let mut url = Url::parse(&text)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-            .ok_or_else(|| Fault::ours(format!("`{}` does not make a URL of http or https", self.url)))?;
-        for (name, value) in &self.query {
-            let value = value
-                .fill(scope)
-                .map_err(|unfilled| Fault::ours(unfilled.to_string()))?;
-            url.query_pairs_mut().append_pair(name, &value);
-        }
-        Ok(url)
-    }
-
-    fn request(
-        &self,
-        client: &Client,
-        url: Url,
-        number: u32,
-        scope: &RunScope<'_>,
-    ) -> Result<RequestBuilder, Unfilled> {
-        let mut request = client.request(self.method.clone(), url);
-        for (name, value) in &self.headers {
-            request = request.header(name, value.fill(scope)?);
-        }
-        if number > 0 {
-            request = request.header("x-retry-attempt", number);
-        }
-        request = match &self.auth {
-            None => request,
-            Some(Auth::Basic { user, password }) => {
-                request.basic_auth(user.fill(scope)?, Some(password.fill(scope)?))
-            }
-            Some(Auth::Bearer(token)) => request.bearer_auth(token.fill(scope)?),
-        };
-        Ok(match &self.body {
-            Body::None => request,
-            Body::Text(text) => request.body(text.fill(scope)?),
-            Body::Json(json) => request.json(&json.fill(scope)?),
-            Body::Form(fields) => {
-                let filled: Result<Vec<(&str, String)>, Unfilled> = fields
-                    .iter()
-                    .map(|(name, value)| Ok((name.as_str(), value.fill(scope)?)))
-                    .collect();
-                request.form(&filled?)
-            }
-        })
-    }
-
-    async fn receive(&self, response: Response, address: &str) -> Result<Received, Fault> {
-        let url = response.url().to_string();
-        let status = response.status();
-        let version = response.version();
-        let remote = response.remote_addr();
-        let headers = response.headers().clone();
-        let mut body = Vec::new();
-        let mut chunks = response.bytes_stream();
-        while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|error| fault_of(error, address))?;
-            if (body.len() + chunk.len()) as u64 > self.max_body {
-                return Err(Fault::lasting(format!(
-                    "the answer is larger than `max_body` ({} bytes)",
-                    self.max_body
+        let mut hop = Hop::first(self.filled_url(&scope)?, self.method.clone());
+        let began = Instant::now();
+        kept.trace.begin(&hop.url);
+        loop {
+            refuse_denied_literal(&hop.url, &run.services)?;
+            let request = self.request(kept, &hop, number, token, &scope)?;
+            let address = hop.address();
+            let response = request
+                .send()
+                .await
+                .map_err(|error| no_answer(error, &address, kept.proxy.as_deref()))?;
+            if let Some(proxy) = kept.proxy.as_deref()
+                && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+            {
+                return Err(Fault::ours(format!(
+                    "the proxy {proxy} wants other credentials: it answers 407"
                 )));
             }
-            body.extend_from_slice(&chunk);
+            match hop.next(&response, self.redirects)? {
+                Some(next) => {
+                    kept.trace.hop(response.status().as_u16(), &next.url);
+                    hop = next;
+                }
+                None => return self.finish(response, kept, &address, began).await,
+            }
         }
-        let text = decode(&body, &headers);
+    }
+
+    /// Reads the answer to its end.
+    async fn finish(
+        &self,
+        response: Response,
+        kept: &Kept,
+        address: &str,
+        began: Instant,
+    ) -> Result<Received, Fault> {
+        let phases = kept.trace.snapshot();
+        let headers_came = Instant::now();
+        let (url, status, version) = (response.url().to_string(), response.status(), response.version());
+        let (remote, headers) = (response.remote_addr(), response.headers().clone());
+        let noted = |bytes| kept.trace.has_read(bytes);
+        let body = read_body(response, address, self.max_body, "`max_body`", noted).await?;
+        let (download_time, response_time) = (headers_came.elapsed(), began.elapsed());
+        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let Decoded { text, remark } = decode(&body, content_type);
         Ok(Received {
             url,
             status,
             version,
             address: remote,
-            json: serde_json::from_str(&text).ok(),
+            text,
+            head: body[..body.len().min(HEAD_BYTES)].to_vec(),
+            remark,
+            json: OnceLock::new(),
             body_size: body.len() as u64,
             headers,
-            text,
-            phases: Phases::default(),
-            response_time: Duration::ZERO,
-            first_byte_time: Duration::ZERO,
-            download_time: Duration::ZERO,
-            certificate_expires: None,
+            response_time,
+            first_byte_time: headers_came.duration_since(phases.connected.unwrap_or(began)),
+            download_time,
+            certificate_expires: kept
+                .tls
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .chain_expires,
+            phases,
         })
     }
 }
 
-/// The body as text in the character set that the answer names; UTF-8 without one.
-fn decode(body: &[u8], headers: &HeaderMap) -> String {
-    let charset = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| {
-            value
-                .split(';')
-                .find_map(|part| part.trim().strip_prefix("charset="))
-        })
-        .map(|name| name.trim_matches('"'));
-    let encoding = charset
-        .and_then(|name| encoding_rs::Encoding::for_label(name.as_bytes()))
-        .unwrap_or(encoding_rs::UTF_8);
-    encoding.decode(body).0.into_owned()
-}
-
-fn fault_of(error: reqwest::Error, address: &str) -> Fault {
-    // The URL may hold a secret, and says nothing new.
-    let error = error.without_url();
-    if let Some(fault) = Fault::from_chain(&error, address) {
-        return fault;
+/// The body, unpacked while it comes, so that a bomb is noticed before it takes room. `bound`
+/// is what the user knows `most` as; `noted` is told how much has come.
+///
+/// # Errors
+/// When it is larger, or breaks off.
+pub(crate) async fn read_body(
+    response: Response,
+    address: &str,
+    most: u64,
+    bound: &str,
+    noted: impl Fn(usize),
+) -> Result<Vec<u8>, Fault> {
+    let mut body = Vec::new();
+    noted(0);
+    let mut chunks = response.bytes_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|error| half_an_answer(error, address, body.len()))?;
+        if (body.len() + chunk.len()) as u64 > most {
+            return Err(Fault::lasting(format!(
+                "the answer is larger than {bound} ({most} bytes)"
+            )));
+        }
+        body.extend_from_slice(&chunk);
+        noted(body.len());
     }
-    if error.is_timeout() {
-        return Fault::passing(format!("the connection to {address} timed out"));
-    }
-    if error.is_builder() {
-        return Fault::ours(format!("the request cannot be made: {}", root_cause(&error)));
-    }
-    if error.is_decode() {
-        return Fault::lasting(format!(
-            "the answer of {address} could not be unpacked: {}",
-            root_cause(&error)
-        ));
-    }
-    Fault::passing(format!(
-        "the exchange with {address} failed: {}",
-        root_cause(&error)
-    ))
-}
-
-fn root_cause(error: &dyn StdError) -> String {
-    let mut cause = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
+    Ok(body)
 }

@@ -5,10 +5,11 @@ use std::ops::RangeInclusive;
 use serde_json::Value as Json;
 use serde_json_path::JsonPath;
 
+use super::excerpt::{Clue, plain_part};
 use super::exchange::Received;
 use crate::check::capture::parse_json_path;
 use crate::check::expect::LEVEL_KEY;
-use crate::check::matcher::{MATCHES, Matcher};
+use crate::check::matcher::{LookedFor, MATCHES, Matcher};
 use crate::decode::{Fields, Key, Node, Problem, Reader, Shape, Spec};
 use crate::model::{RunScope, Unfilled};
 
@@ -41,6 +42,9 @@ pub static HTTP_EXPECT: Spec = Spec {
         LEVEL_KEY,
     ],
 };
+
+/// What is not as expected, and what of the answer shows it.
+pub type Found = (String, Option<Clue>);
 
 /// One block.
 pub struct HttpExpect {
@@ -95,34 +99,39 @@ impl HttpExpect {
     ///
     /// # Errors
     /// When a matcher uses a value that no earlier step captured.
-    pub fn broken(&self, received: &Received, scope: &RunScope<'_>) -> Result<Vec<String>, Unfilled> {
+    pub fn broken(&self, received: &Received, scope: &RunScope<'_>) -> Result<Vec<Found>, Unfilled> {
         let mut broken = Vec::new();
         let status = received.status.as_u16();
         if self.names_status() && !self.statuses.iter().any(|range| range.contains(&status)) {
             let wanted: Vec<String> = self.statuses.iter().map(show_status).collect();
-            broken.push(format!("status is {status}, expected {}", wanted.join(" or ")));
+            let what = format!("status is {status}, expected {}", wanted.join(" or "));
+            broken.push((what, None));
         }
         for (name, matcher) in &self.headers {
             let value = received.header(name).map(Json::String);
-            broken.extend(matcher.broken(&format!("header {name}"), value.as_ref(), scope)?);
+            let found = matcher.broken(&format!("header {name}"), value.as_ref(), scope)?;
+            broken.extend(found.into_iter().map(|what| (what, None)));
         }
         broken.extend(self.broken_json(received, scope)?);
         if let Some(matcher) = &self.body {
             let text = Json::String(received.text.clone());
-            broken.extend(matcher.broken("body", Some(&text), scope)?);
+            let found = matcher.broken("body", Some(&text), scope)?;
+            let clue = clue(matcher, &received.text, scope);
+            broken.extend(found.into_iter().map(|what| (what, clue.clone())));
         }
         Ok(broken)
     }
 
-    fn broken_json(&self, received: &Received, scope: &RunScope<'_>) -> Result<Vec<String>, Unfilled> {
+    fn broken_json(&self, received: &Received, scope: &RunScope<'_>) -> Result<Vec<Found>, Unfilled> {
         if self.json.is_empty() {
             return Ok(Vec::new());
         }
-        let Some(json) = &received.json else {
-            return Ok(vec![match received.text.trim().is_empty() {
-                true => "the answer is empty, expected JSON".to_owned(),
-                false => "the answer is not JSON".to_owned(),
-            }]);
+        let Some(json) = received.json() else {
+            let what = match received.text.trim().is_empty() {
+                true => "the answer is empty, expected JSON",
+                false => "the answer is not JSON",
+            };
+            return Ok(vec![(what.to_owned(), None)]);
         };
         let mut broken = Vec::new();
         for (written, path, matcher) in &self.json {
@@ -133,10 +142,27 @@ impl HttpExpect {
                 [one] => Some((*one).clone()),
                 several => Some(Json::Array(several.iter().copied().cloned().collect())),
             };
-            broken.extend(matcher.broken(written, value.as_ref(), scope)?);
+            let found = matcher.broken(written, value.as_ref(), scope)?;
+            let clue = Clue::Json(written.clone());
+            broken.extend(found.into_iter().map(|what| (what, Some(clue.clone()))));
         }
         Ok(broken)
     }
+}
+
+/// The first thing that the body was looked through for, and that is not so.
+fn clue(matcher: &Matcher, body: &str, scope: &RunScope<'_>) -> Option<Clue> {
+    matcher
+        .looked_for(scope)
+        .find_map(|(wanted, should_hold)| match wanted {
+            LookedFor::Text(text) => match (body.contains(&text), should_hold) {
+                (false, true) => Some(Clue::Missing(text)),
+                (true, false) => Some(Clue::Unwanted(text)),
+                _ => None,
+            },
+            LookedFor::Pattern(regex) if regex.is_match(body) => None,
+            LookedFor::Pattern(regex) => plain_part(regex).map(Clue::Missing),
+        })
 }
 
 fn read_status(reader: &mut Reader<'_>, node: &Node) -> Option<RangeInclusive<u16>> {

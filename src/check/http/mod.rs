@@ -1,16 +1,27 @@
-//! `http`: one request, its answer, and how long each phase took.
+//! `http`: one request, its answer, and how long each phase took; or a chain of them.
 
+mod body;
+mod chain;
+mod excerpt;
 mod exchange;
 mod expect;
+mod faults;
+mod oauth;
 mod read;
-
+mod read_auth;
+mod read_chain;
+mod request;
 mod trace;
 
+pub(crate) use body::decode;
+pub(crate) use exchange::read_body;
 pub(crate) use expect::HTTP_EXPECT;
-pub(crate) use read::{
-    CLIENT_CERTIFICATE, HTTP, is_secret_name, read_headers, read_identity, read_probe, read_roots,
-};
-pub(crate) use trace::refuse_denied_literal;
+pub(crate) use faults::no_answer;
+pub(crate) use read::{HTTP, is_secret_name, read_headers, read_probe};
+pub(crate) use read_auth::{CLIENT_CERTIFICATE, LOGIN, read_identity, read_login, read_roots};
+pub(crate) use read_chain::STEPS;
+pub(crate) use request::{built, client_builder};
+pub(crate) use trace::{CheckedResolver, Trace, refuse_denied_literal};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,17 +29,22 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::Method;
-use reqwest::header::HeaderName;
+use reqwest::cookie::Jar;
+use reqwest::header::{CONTENT_TYPE, HeaderName};
 
 use super::capture::{Answered, Capture};
-use super::net::fault::{Fault, Side};
+use super::net::dial::measure_certificate_left;
+use super::net::fault::Fault;
 use super::net::tls::TlsSettings;
-use super::retry::{Again, attempts};
+use super::retry::{Again, Tried, attempts};
 use super::{Kind, Pool, Probe, RunContext};
 use crate::decode::JsonText;
 use crate::model::{Answer, Level, Outcome, Quantity, Retry, RunScope, Text, Unfilled, Unit};
-use exchange::{Kept, Received};
+use excerpt::{Clue, Seen, excerpt};
+use exchange::Received;
 use expect::HttpExpect;
+use oauth::OAuth;
+use request::Kept;
 
 /// The table's line.
 pub static KIND: Kind = Kind {
@@ -36,7 +52,7 @@ pub static KIND: Kind = Kind {
     doc: "One HTTP request: status, headers, body, JSON, and the time of each phase.",
     settings: &read::HTTP,
     expect: &expect::HTTP_EXPECT,
-    has_steps: false,
+    has_steps: true,
     pool: Pool::Light,
     measures: &[
         ("response_time", Unit::Ms),
@@ -56,6 +72,8 @@ pub static KIND: Kind = Kind {
 /// One HTTP check.
 pub struct HttpProbe {
     url: Text,
+    /// What `url` is relative to.
+    base: Option<Text>,
     host: String,
     method: Method,
     headers: Vec<(HeaderName, Text)>,
@@ -85,10 +103,29 @@ enum Body {
     Form(Vec<(String, Text)>),
 }
 
+/// How we identify ourselves by what stands in the check.
 #[derive(Debug)]
-enum Auth {
-    Basic { user: Text, password: Text },
+pub(crate) enum Login {
+    /// User and password.
+    Basic {
+        /// The user's name.
+        user: Text,
+        /// The password.
+        password: Text,
+    },
+    /// A token.
     Bearer(Text),
+}
+
+enum Auth {
+    /// By what stands in the check.
+    Login(Login),
+    /// As an OAuth client, towards its token endpoint.
+    Client {
+        id: Text,
+        secret: Text,
+    },
+    Token(Box<OAuth>),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -107,34 +144,24 @@ enum IpVersion {
 #[async_trait]
 impl Probe for HttpProbe {
     async fn run(&self, run: &RunContext) -> Outcome {
-        let tried = attempts(
-            self.retry,
-            &self.host,
-            &run.services.retry_budget,
-            run.deadline,
-            |number| self.attempt(run, number),
-            again,
-        )
-        .await;
-        let mut outcome = match tried.last {
-            Ok(received) => self.look(run, &received),
-            Err(fault) => match fault.side {
-                Side::Target => Outcome::no_answer(fault.what),
-                Side::Ours => Outcome::not_measured(fault.what),
-            },
+        let tried = self.tried(run, None).await;
+        let mut outcome = match &tried.last {
+            Ok(received) => self.look(run, received),
+            Err(fault) => fault.clone().into_outcome(),
         };
         outcome.attempts = tried.attempts;
         outcome.remarks.extend(tried.remark);
         if outcome.evidence.facts.is_empty() {
             outcome.fact("url", self.url.as_written());
         }
+        self.mask(run, &mut outcome);
         outcome
     }
 
     fn extra_measures(&self) -> Vec<(String, Option<Unit>)> {
         self.captures
             .iter()
-            .map(|capture| (capture.name.clone(), Some(capture.unit())))
+            .map(|capture| (capture.name.clone(), capture.unit()))
             .collect()
     }
 
@@ -152,13 +179,38 @@ fn again(last: &Result<Received, Fault>) -> Again {
 }
 
 impl HttpProbe {
+    /// Attempts until one stands. Each has a visitor's empty cookie jar, unless one is given.
+    async fn tried(&self, run: &RunContext, cookies: Option<&Arc<Jar>>) -> Tried<Result<Received, Fault>> {
+        attempts(
+            self.retry,
+            &self.host,
+            &run.services.retry_budget,
+            run.deadline,
+            |number| async move {
+                let jar = cookies.map_or_else(Arc::default, Arc::clone);
+                self.attempt(run, number, &jar).await
+            },
+            again,
+        )
+        .await
+    }
+
+    /// No token of ours leaves with what was seen.
+    fn mask(&self, run: &RunContext, outcome: &mut Outcome) {
+        if let Some(Auth::Token(oauth)) = &self.auth {
+            oauth.mask(run, outcome);
+        }
+    }
+
     /// The request as a step of a scenario: what it captures, or why it failed.
     ///
     /// # Errors
     /// In one line for people.
     pub(crate) async fn step(&self, run: &RunContext) -> Result<BTreeMap<String, String>, String> {
-        let received = self.attempt(run, 0).await.map_err(|fault| fault.what)?;
-        let outcome = self.look(run, &received);
+        let cookies = Arc::new(Jar::default());
+        let received = self.attempt(run, 0, &cookies).await.map_err(|fault| fault.what)?;
+        let mut outcome = self.look(run, &received);
+        self.mask(run, &mut outcome);
         if let Some(broken) = outcome.broken.first() {
             let excerpt = outcome.evidence.excerpt.map(|text| format!("; it said: {text}"));
             return Err(format!("{}{}", broken.what, excerpt.unwrap_or_default()));
@@ -166,22 +218,20 @@ impl HttpProbe {
         if let Answer::NotMeasured(why) | Answer::NoAnswer(why) = outcome.answer {
             return Err(why);
         }
-        let header = |name: &str| received.header(name);
-        let answered = Answered {
-            body: &received.text,
-            json: received.json.as_ref(),
-            header: &header,
-        };
-        self.captures
-            .iter()
-            .map(|capture| match capture.text(&answered) {
-                Some(text) => Ok((capture.name.clone(), text)),
-                None => Err(format!(
-                    "the answer has nothing to remember as `{}`",
-                    capture.name
-                )),
+        self.captured(&received)
+            .map(|(name, text)| match text {
+                Some(text) => Ok((name.to_owned(), text)),
+                None => Err(format!("the answer has nothing to remember as `{name}`")),
             })
             .collect()
+    }
+
+    /// What `measure:` finds in an answer, as text.
+    fn captured<'a>(&'a self, received: &'a Received) -> impl Iterator<Item = (&'a str, Option<String>)> {
+        self.captures.iter().map(|capture| {
+            let text = received.offer(capture, Capture::text);
+            (capture.name.as_str(), text)
+        })
     }
 
     /// Looks at an answer: measurements, expectations, evidence.
@@ -189,38 +239,35 @@ impl HttpProbe {
         let mut outcome = Outcome::seen();
         received.measure(&mut outcome, run.started);
         received.describe(&mut outcome);
-        let header = |name: &str| received.header(name);
-        let answered = Answered {
-            body: &received.text,
-            json: received.json.as_ref(),
-            header: &header,
-        };
         for capture in &self.captures {
-            if let Some(number) = capture.number(&answered) {
+            if let Some(number) = received.offer(capture, Capture::number) {
                 outcome.measure(&capture.name, number);
             }
         }
-        if let Err(unfilled) = self.expectations(run, received, &mut outcome) {
-            return Outcome::not_measured(unfilled.to_string());
-        }
-        if !outcome.broken.is_empty() {
-            outcome.evidence.excerpt = received.excerpt();
+        match self.expectations(run, received, &mut outcome) {
+            Err(unfilled) => return Outcome::not_measured(unfilled.to_string()),
+            Ok(clue) if !outcome.broken.is_empty() => {
+                outcome.evidence.excerpt = received.excerpt(clue.as_ref());
+            }
+            Ok(_) => {}
         }
         outcome
     }
 
+    /// Notes what is not as expected; gives what of the answer shows the first of it.
     fn expectations(
         &self,
         run: &RunContext,
         received: &Received,
         outcome: &mut Outcome,
-    ) -> Result<(), Unfilled> {
+    ) -> Result<Option<Clue>, Unfilled> {
         let scope = scope(run, &run.captured);
-        let mut status_is_expected = false;
+        let (mut status_is_expected, mut first) = (false, None);
         for (level, expect) in &self.expects {
             status_is_expected |= expect.names_status();
-            for what in expect.broken(received, &scope)? {
+            for (what, clue) in expect.broken(received, &scope)? {
                 outcome.broken.push(super::expect::broken(*level, what));
+                first = first.or(clue);
             }
         }
         if !status_is_expected && !(200..300).contains(&received.status.as_u16()) {
@@ -229,7 +276,7 @@ impl HttpProbe {
                 .broken
                 .insert(0, super::expect::broken(Level::Critical, what));
         }
-        Ok(())
+        Ok(first)
     }
 }
 
@@ -260,14 +307,23 @@ impl Received {
         outcome.measure("body_size", Quantity::bytes(self.body_size));
         outcome.measure("status", Quantity::count(f64::from(self.status.as_u16())));
         outcome.measure("redirects", Quantity::count(self.phases.hops.len() as f64));
-        if let Some(expires) = self.certificate_expires {
-            let left_us = (expires.as_unix_us() - now.as_unix_us()) as f64;
-            let left = Quantity {
-                value: left_us / 1_000.0,
-                unit: Unit::Ms,
-            };
-            outcome.measure("certificate_left", left);
-        }
+        measure_certificate_left(self.certificate_expires, outcome, now);
+    }
+
+    /// What a capture makes of the answer.
+    fn offer<T>(
+        &self,
+        capture: &Capture,
+        take: impl FnOnce(&Capture, &Answered<'_>) -> Option<T>,
+    ) -> Option<T> {
+        let header = |name: &str| self.header(name);
+        let answered = Answered {
+            body: &self.text,
+            json: capture.wants_json().then(|| self.json()).flatten(),
+            header: &header,
+            perfdata: &|_| None,
+        };
+        take(capture, &answered)
     }
 
     fn describe(&self, outcome: &mut Outcome) {
@@ -282,16 +338,22 @@ impl Received {
         if let Some(kind) = self.header("content-type") {
             outcome.fact("content-type", kind);
         }
+        if let Some(packing) = self.header("content-encoding") {
+            outcome.fact("content-encoding", format!("{packing} (not unpacked)"));
+        }
+        outcome.remarks.extend(self.remark.clone());
     }
 
-    fn excerpt(&self) -> Option<String> {
-        const ROOM: usize = 400;
-        let text = self.text.trim();
-        let mut excerpt: String = text.chars().take(ROOM).collect();
-        if excerpt.len() < text.len() {
-            excerpt.push('…');
-        }
-        (!excerpt.is_empty()).then_some(excerpt)
+    fn excerpt(&self, clue: Option<&Clue>) -> Option<String> {
+        let content_type = self.headers.get(CONTENT_TYPE);
+        let seen = Seen {
+            text: &self.text,
+            json: self.json(),
+            head: &self.head,
+            size: self.body_size,
+            content_type: content_type.and_then(|kind| kind.to_str().ok()),
+        };
+        excerpt(&seen, clue)
     }
 }
 

@@ -7,10 +7,11 @@ use reqwest::header::HeaderName;
 use url::Url;
 
 use super::expect::{HTTP_EXPECT, HttpExpect};
-use super::{Auth, Body, HttpProbe, IpVersion, Version};
+use super::read_auth::{AUTH, CLIENT_CERTIFICATE, read_auth, read_tls};
+use super::read_chain::read_chain;
+use super::{Body, HttpProbe, IpVersion, Version};
 use crate::check::capture::Capture;
 use crate::check::expect::read_blocks;
-use crate::check::net::tls::{Identity, TlsSettings, certificates_from_pem};
 use crate::check::{Blocks, Probe};
 use crate::decode::{Fields, JsonText, Key, Node, Problem, Reader, Shape, Spec};
 use crate::model::Text;
@@ -78,47 +79,30 @@ pub(crate) static HTTP: Spec = Spec {
 
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-static AUTH: Spec = Spec {
-    name: "auth",
-    example: "auth: { bearer: \"${env:TOKEN}\" }",
-    keys: &[
-        Key::new("basic", Shape::Object(&BASIC), "User and password."),
-        Key::new("bearer", Shape::Text, "A token."),
-        Key::planned("oauth2"),
-    ],
-};
-
-static BASIC: Spec = Spec {
-    name: "basic",
-    example: "basic: { user: qa, password: \"${env:PASSWORD}\" }",
-    keys: &[
-        Key::required("user", Shape::Text, "The user's name."),
-        Key::required("password", Shape::Text, "The password."),
-    ],
-};
-
-/// A certificate of ours, beside an address.
-pub(crate) static CLIENT_CERTIFICATE: Spec = Spec {
-    name: "client_certificate",
-    example: "client_certificate: { certificate: \"${file:client.pem}\", key: \"${file:client.key}\" }",
-    keys: &[
-        Key::required("certificate", Shape::Text, "The chain in PEM form."),
-        Key::required("key", Shape::Text, "The private key in PEM form."),
-    ],
-};
-
-const MAX_BODY_BYTES: u64 = 10 * 1024 * 1024;
+pub(super) const MAX_BODY_BYTES: u64 = 10 * 1024 * 1024;
 
 /// Reads the blocks of an HTTP check.
 pub fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<dyn Probe>> {
+    if blocks.steps.is_some() || blocks.always.is_some() {
+        return read_chain(blocks, reader).map(|chain| Box::new(chain) as Box<dyn Probe>);
+    }
     read_probe(blocks, reader).map(|probe| Box::new(probe) as Box<dyn Probe>)
 }
 
 /// The same, for a request that is a step of a scenario.
 pub(crate) fn read_probe(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<HttpProbe> {
+    read_request(blocks, None, reader)
+}
+
+/// The same, for a request whose URL is relative to another.
+pub(super) fn read_request(
+    blocks: &Blocks<'_>,
+    base: Option<&Text>,
+    reader: &mut Reader<'_>,
+) -> Option<HttpProbe> {
     let before = reader.failures();
     let fields = Fields::open(blocks.settings, &HTTP, reader)?;
-    let url = fields.get("url").and_then(|node| read_url(node, reader));
+    let url = fields.get("url").and_then(|node| read_url(node, base, reader));
     let method = match fields.get("method") {
         Some(node) => {
             let words: Vec<(&str, &str)> = METHODS.iter().map(|word| (*word, *word)).collect();
@@ -126,27 +110,23 @@ pub(crate) fn read_probe(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option
         }
         None => "GET",
     };
-    let versions = [("1.1", Version::Http1), ("2", Version::Http2)];
-    let addresses = [("4", IpVersion::V4), ("6", IpVersion::V6)];
     let probe = HttpProbe {
-        host: url.as_ref().map(host_of).unwrap_or_default(),
+        host: url.as_ref().map(|url| host_of(url, base)).unwrap_or_default(),
+        base: base.cloned(),
         url: url.unwrap_or_else(|| Text::literal("")),
         method: Method::from_str(method).unwrap_or(Method::GET),
         headers: read_headers(fields.get("headers"), reader),
         query: read_texts(fields.get("query"), reader),
         body: read_body(&fields, reader),
-        auth: fields.get("auth").and_then(|node| read_auth(node, reader)),
+        auth: read_auth(blocks, &fields, reader),
         tls: read_tls(&fields, reader),
         redirects: fields
             .get("follow_redirects")
             .and_then(|node| reader.integer(node, 0, 10))
             .map_or(10, |most| usize::try_from(most).unwrap_or(10)),
-        proxy: fields.get("proxy").and_then(|node| reader.text(node)),
-        version: fields
-            .get("http_version")
-            .and_then(|node| reader.choice(node, &versions))
-            .unwrap_or(Version::Any),
-        ip: fields.get("ip").and_then(|node| reader.choice(node, &addresses)),
+        proxy: read_proxy(&fields, reader),
+        version: read_version(&fields, reader),
+        ip: read_ip(&fields, reader),
         resolve_to: fields
             .get("resolve_to")
             .and_then(|node| read_address(node, reader)),
@@ -170,13 +150,58 @@ pub(crate) fn read_probe(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option
     (reader.failures() == before).then_some(probe)
 }
 
-fn read_url(node: &Node, reader: &mut Reader<'_>) -> Option<Text> {
+/// A proxy's URL, whose password is named and not written.
+pub(super) fn read_proxy(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Text> {
+    let node = fields.get("proxy")?;
+    let has_password = node
+        .scalar()
+        .and_then(|url| url.split_once("://")?.1.split('/').next()?.rsplit_once('@'))
+        .is_some_and(|(user, _)| user.contains(':'));
+    if has_password {
+        reader.refuse_literal_secret(node, "a proxy's password");
+    }
+    reader.text(node)
+}
+
+fn read_version(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Version {
+    let Some(node) = fields.get("http_version") else {
+        return Version::Any;
+    };
+    if matches!(node.scalar(), Some("3" | "3.0")) {
+        reader.report(
+            Problem::error(&node.place, "HTTP/3 is not spoken by this version of haetae")
+                .hint("write `1.1` or `2`, or leave it out for the server's choice of the two"),
+        );
+        return Version::Any;
+    }
+    let versions = [("1.1", Version::Http1), ("2", Version::Http2)];
+    reader.choice(node, &versions).unwrap_or(Version::Any)
+}
+
+pub(super) fn read_ip(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<IpVersion> {
+    let words = [("4", IpVersion::V4), ("6", IpVersion::V6)];
+    fields.get("ip").and_then(|node| reader.choice(node, &words))
+}
+
+/// The address as far as it is known at load.
+fn whole(url: &Text, base: Option<&Text>) -> Option<Result<Url, url::ParseError>> {
+    let text = url.constant()?;
+    Some(match base {
+        None => Url::parse(&text),
+        Some(base) => Url::parse(&base.constant()?).and_then(|base| base.join(&text)),
+    })
+}
+
+pub(super) fn read_url(node: &Node, base: Option<&Text>, reader: &mut Reader<'_>) -> Option<Text> {
     let text = reader.text(node)?;
     // A secret that is only looked at counts as empty, so that the URL can't be judged.
-    if text.holds_secret() || text.constant().is_none() {
+    if text.holds_secret() || base.is_some_and(Text::holds_secret) {
         return Some(text);
     }
-    match Url::parse(&text.constant()?) {
+    let Some(parsed) = whole(&text, base) else {
+        return Some(text);
+    };
+    match parsed {
         Ok(url) if !matches!(url.scheme(), "http" | "https") => {
             reader.report(
                 Problem::error(
@@ -206,10 +231,10 @@ fn read_url(node: &Node, reader: &mut Reader<'_>) -> Option<Text> {
     }
 }
 
-fn host_of(url: &Text) -> String {
-    url.constant()
-        .and_then(|text| Url::parse(&text).ok())
-        .and_then(|url| url.host_str().map(str::to_owned))
+pub(super) fn host_of(url: &Text, base: Option<&Text>) -> String {
+    whole(url, base)
+        .or_else(|| base.and_then(|base| whole(base, None)))
+        .and_then(|url| Some(url.ok()?.host_str()?.to_owned()))
         .unwrap_or_else(|| url.as_written().to_owned())
 }
 
@@ -219,7 +244,7 @@ pub(crate) fn read_headers(node: Option<&Node>, reader: &mut Reader<'_>) -> Vec<
     let mut headers = Vec::new();
     for entry in reader.entries(node) {
         let lower = entry.key.to_lowercase();
-        if ["authorization", "cookie", "x-api-key", "proxy-authorization"].contains(&lower.as_str()) {
+        if is_secret_header(&lower) {
             reader.refuse_literal_secret(&entry.node, &format!("the value of the header `{}`", entry.key));
         }
         match HeaderName::from_str(&lower) {
@@ -233,7 +258,12 @@ pub(crate) fn read_headers(node: Option<&Node>, reader: &mut Reader<'_>) -> Vec<
     headers
 }
 
-fn read_texts(node: Option<&Node>, reader: &mut Reader<'_>) -> Vec<(String, Text)> {
+/// Whether a header of this name, in lower case, lets somebody in.
+pub(super) fn is_secret_header(lower: &str) -> bool {
+    ["authorization", "cookie", "x-api-key", "proxy-authorization"].contains(&lower)
+}
+
+pub(super) fn read_texts(node: Option<&Node>, reader: &mut Reader<'_>) -> Vec<(String, Text)> {
     let Some(node) = node else { return Vec::new() };
     let mut texts = Vec::new();
     for entry in reader.entries(node) {
@@ -278,84 +308,6 @@ fn read_body(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Body {
     match fields.get("form") {
         Some(node) => Body::Form(read_texts(Some(node), reader)),
         None => Body::None,
-    }
-}
-
-fn read_auth(node: &Node, reader: &mut Reader<'_>) -> Option<Auth> {
-    let fields = Fields::open(node, &AUTH, reader)?;
-    match (fields.get("basic"), fields.get("bearer")) {
-        (Some(node), None) => {
-            let fields = Fields::open(node, &BASIC, reader)?;
-            let password = fields.get("password")?;
-            reader.refuse_literal_secret(password, "a password");
-            Some(Auth::Basic {
-                user: fields.get("user").and_then(|node| reader.text(node))?,
-                password: reader.text(password)?,
-            })
-        }
-        (None, Some(node)) => {
-            reader.refuse_literal_secret(node, "a token");
-            reader.text(node).map(Auth::Bearer)
-        }
-        _ => {
-            reader.error(node, "`auth` needs one of `basic` and `bearer`");
-            None
-        }
-    }
-}
-
-fn read_tls(fields: &Fields<'_>, reader: &mut Reader<'_>) -> TlsSettings {
-    TlsSettings {
-        extra_roots: fields
-            .get("ca")
-            .and_then(|node| read_roots(node, reader))
-            .unwrap_or_default(),
-        insecure: fields
-            .get("insecure_tls")
-            .and_then(|node| reader.boolean(node))
-            .unwrap_or(false),
-        identity: fields
-            .get("client_certificate")
-            .and_then(|node| read_identity(node, reader))
-            .map(std::sync::Arc::new),
-        own_verifier: std::sync::OnceLock::new(),
-    }
-}
-
-/// `ca:` as certificates; an error at its place when there are none.
-pub(crate) fn read_roots(
-    node: &Node,
-    reader: &mut Reader<'_>,
-) -> Option<Vec<rustls::pki_types::CertificateDer<'static>>> {
-    let pem = reader.text(node)?.constant().filter(|pem| !pem.is_empty())?;
-    match certificates_from_pem(&pem) {
-        Ok(roots) => Some(roots),
-        Err(why) => {
-            reader.error(node, format!("`ca` cannot be used: {why}"));
-            None
-        }
-    }
-}
-
-/// `client_certificate:`; an error at its place when it cannot be used.
-pub(crate) fn read_identity(node: &Node, reader: &mut Reader<'_>) -> Option<Identity> {
-    let fields = Fields::open(node, &CLIENT_CERTIFICATE, reader)?;
-    let key = fields.get("key")?;
-    reader.refuse_literal_secret(key, "a private key");
-    let chain = fields
-        .get("certificate")
-        .and_then(|node| reader.text(node))?
-        .constant()?;
-    let key = reader.text(key)?.constant()?;
-    if chain.is_empty() || key.is_empty() {
-        return None;
-    }
-    match Identity::from_pem(&chain, &key) {
-        Ok(identity) => Some(identity),
-        Err(why) => {
-            reader.error(node, format!("`client_certificate` cannot be used: {why}"));
-            None
-        }
     }
 }
 

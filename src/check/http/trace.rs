@@ -28,6 +28,12 @@ pub struct Phases {
     pub connected: Option<Instant>,
     /// Redirects followed: `302 → https://…`.
     pub hops: Vec<String>,
+    /// The host that is asked, with its port.
+    pub host: String,
+    /// How much of the body has come; none before the headers have.
+    read: Option<usize>,
+    /// The endpoint that a token is awaited from.
+    token_from: Option<String>,
     resolving: Option<(String, Instant)>,
     port: u16,
 }
@@ -39,8 +45,10 @@ pub struct Trace(Shared<Phases>);
 impl Trace {
     /// Forgets the attempt before.
     pub fn begin(&self, url: &Url) {
+        let port = url.port_or_known_default().unwrap_or(0);
         *self.lock() = Phases {
-            port: url.port_or_known_default().unwrap_or(0),
+            port,
+            host: host_of(url, port),
             ..Phases::default()
         };
     }
@@ -56,6 +64,21 @@ impl Trace {
         let mut phases = self.lock();
         phases.hops.push(format!("{status} → {url}"));
         phases.port = url.port_or_known_default().unwrap_or(0);
+        phases.host = host_of(url, phases.port);
+        phases.connected = None;
+    }
+
+    /// Notes how much of the body has come.
+    pub fn has_read(&self, bytes: usize) {
+        self.lock().read = Some(bytes);
+    }
+
+    /// Notes that a token is awaited from there.
+    pub fn waits_for_token(&self, endpoint: String) {
+        *self.lock() = Phases {
+            token_from: Some(endpoint),
+            ..Phases::default()
+        };
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Phases> {
@@ -63,10 +86,22 @@ impl Trace {
     }
 }
 
+fn host_of(url: &Url, port: u16) -> String {
+    format!("{}:{port}", url.host_str().unwrap_or_default())
+}
+
 impl Phases {
     /// What an attempt that ran out of time was waiting for.
     #[must_use]
     pub fn waiting_for(&self, host: &str, tls_began: bool, limit: &str) -> String {
+        if let Some(endpoint) = &self.token_from {
+            return format!("{endpoint} gives no token within {limit}");
+        }
+        if let Some(bytes) = self.read {
+            return format!(
+                "{host} did not finish its answer within {limit} ({bytes} bytes of the body had come)"
+            );
+        }
         if let Some((name, _)) = &self.resolving {
             return format!("the name {name} was not resolved within {limit}");
         }
@@ -87,9 +122,22 @@ pub struct CheckedResolver {
     /// DNS and the address policy.
     pub services: Arc<Services>,
     /// Only these addresses.
-    pub ip: Option<IpVersion>,
+    pub(super) ip: Option<IpVersion>,
     /// Instead of asking.
-    pub resolve_to: Option<IpAddr>,
+    pub(super) resolve_to: Option<IpAddr>,
+}
+
+impl CheckedResolver {
+    /// Every address that the policy allows.
+    #[must_use]
+    pub fn new(services: &Arc<Services>, trace: &Trace) -> Self {
+        Self {
+            trace: trace.clone(),
+            services: Arc::clone(services),
+            ip: None,
+            resolve_to: None,
+        }
+    }
 }
 
 impl Resolve for CheckedResolver {
@@ -246,4 +294,60 @@ where
 
 fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_waited_for_is_told_by_phase() {
+        let now = Instant::now();
+        let resolving = Phases {
+            resolving: Some(("pg.example".into(), now)),
+            ..Phases::default()
+        };
+        let connected = Phases {
+            connected: Some(now),
+            ..Phases::default()
+        };
+        let reading = Phases {
+            read: Some(17),
+            ..connected.clone()
+        };
+        let token = Phases {
+            token_from: Some("the token endpoint https://auth.example/".into()),
+            ..Phases::default()
+        };
+        for (phases, tls_began, what) in [
+            (
+                &resolving,
+                false,
+                "the name pg.example was not resolved within 3s",
+            ),
+            (&Phases::default(), false, "no connection to pg:443 within 3s"),
+            (
+                &Phases::default(),
+                true,
+                "pg:443 did not finish the TLS handshake within 3s",
+            ),
+            (
+                &connected,
+                true,
+                "pg:443 did not answer within 3s (connected, no response yet)",
+            ),
+            (
+                &reading,
+                true,
+                "pg:443 did not finish its answer within 3s (17 bytes of the body had come)",
+            ),
+            (
+                &token,
+                false,
+                "the token endpoint https://auth.example/ gives no token within 3s",
+            ),
+        ] {
+            assert_eq!(phases.waiting_for("pg:443", tls_began, "3s"), what);
+        }
+    }
 }

@@ -1,11 +1,12 @@
 //! Names to addresses.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::LookupIpStrategy;
+use hickory_resolver::config::{LookupIpStrategy, ProtocolConfig};
 use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::system_conf::read_system_conf;
 
 use super::fault::Fault;
 
@@ -13,6 +14,7 @@ use super::fault::Fault;
 /// says, not longer.
 pub struct Dns {
     resolver: Result<TokioResolver, String>,
+    servers: Result<Vec<SocketAddr>, String>,
 }
 
 /// One question to one server may take this long; a run's own time-out is stronger.
@@ -33,7 +35,18 @@ impl Dns {
         });
         Self {
             resolver: resolver.map_err(|error| error.to_string()),
+            servers: system_servers(),
         }
+    }
+
+    /// The servers this machine asks, in their order.
+    ///
+    /// # Errors
+    /// Our own fault when the system's configuration names none.
+    pub fn servers(&self) -> Result<&[SocketAddr], Fault> {
+        self.servers
+            .as_deref()
+            .map_err(|why| Fault::ours(format!("this machine's DNS settings cannot be used: {why}")))
     }
 
     /// Every address of a name; an address in text form is its own.
@@ -57,6 +70,24 @@ impl Dns {
             return Err(no_such_name(name));
         }
         Ok(addresses)
+    }
+}
+
+fn system_servers() -> Result<Vec<SocketAddr>, String> {
+    let (config, _) = read_system_conf().map_err(|error| error.to_string())?;
+    let mut servers = Vec::new();
+    for server in &config.name_servers {
+        let mut over_udp = server
+            .connections
+            .iter()
+            .filter(|connection| matches!(connection.protocol, ProtocolConfig::Udp));
+        if let Some(connection) = over_udp.next() {
+            servers.push(SocketAddr::new(server.ip, connection.port));
+        }
+    }
+    match servers.is_empty() {
+        true => Err("they name no server".to_owned()),
+        false => Ok(servers),
     }
 }
 

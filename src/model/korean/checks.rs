@@ -105,8 +105,8 @@ pub static CHECKS: &[Row] = &[
         "임계값 `{0}`에 기준이 없습니다",
     ),
     (
-        "`{0}` needs exactly one of `json`, `header`, `text`",
-        "`{0}`에는 `json`, `header`, `text` 중 정확히 하나가 필요합니다",
+        "`{0}` needs exactly one of {1}",
+        "`{0}`에는 {1} 중 정확히 하나가 필요합니다",
     ),
     (
         "`{0}` is not a JSONPath: {1}; write for example `{2}`",
@@ -162,9 +162,45 @@ pub static CHECKS: &[Row] = &[
         "`body`, `json`, `form` 중 하나만 쓰십시오",
     ),
     (
-        "`auth` needs one of `basic` and `bearer`",
-        "`auth`에는 `basic`과 `bearer` 중 하나가 필요합니다",
+        "`auth` needs one of `basic`, `bearer` and `oauth2`",
+        "`auth`에는 `basic`, `bearer`, `oauth2` 중 하나가 필요합니다",
     ),
+    (
+        "HTTP/3 is not spoken by this version of haetae",
+        "이 버전의 haetae는 HTTP/3을 지원하지 않습니다",
+    ),
+    (
+        "write `1.1` or `2`, or leave it out for the server's choice of the two",
+        "`1.1`이나 `2`를 쓰십시오. 빼면 둘 중에서 서버가 고릅니다",
+    ),
+    // chains
+    (
+        "`always:` needs `steps:` before it",
+        "`always:` 앞에 `steps:`가 있어야 합니다",
+    ),
+    (
+        "`thresholds` go with a step that has a name",
+        "`thresholds`는 이름 있는 단계에만 쓸 수 있습니다",
+    ),
+    ("name it: `{0}`", "이름을 붙이십시오: `{0}`"),
+    (
+        "beside `steps:`, `http` holds what all steps share, and `{0}` is of one step",
+        "`steps:`가 있으면 `http`에는 모든 단계에 공통인 것만 씁니다. `{0}`은(는) 단계 하나에 쓰는 키입니다",
+    ),
+    (
+        "beside `steps:`, `{0}` belongs to a step",
+        "`steps:`가 있으면 `{0}`은(는) 단계 안에 씁니다",
+    ),
+    (
+        "write it beside the step's `http:`: `{0}`",
+        "단계의 `http:` 옆에 쓰십시오: `{0}`",
+    ),
+    (
+        "the steps of a chain have fresh connections: take `connection` out",
+        "여러 요청으로 된 점검은 단계마다 새로 연결합니다. `connection`을 빼십시오",
+    ),
+    ("there is no step in it", "단계가 하나도 없습니다"),
+    ("a chain has at most {0} steps", "단계는 {0}개까지 쓸 수 있습니다"),
     ("`ca` cannot be used: {0:text}", "`ca`를 쓸 수 없습니다: {0}"),
     (
         "`client_certificate` cannot be used: {0:text}",

@@ -7,6 +7,7 @@
 mod checks;
 mod connections;
 mod expectations;
+mod local;
 mod names;
 mod network;
 mod pattern;
@@ -33,6 +34,7 @@ fn rows() -> impl Iterator<Item = &'static Row> {
         settings::SETTINGS,
         checks::CHECKS,
         connections::CONNECTIONS,
+        local::LOCAL,
         steps::STEPS,
         expectations::EXPECTATIONS,
         network::NETWORK,

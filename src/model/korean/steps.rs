@@ -254,6 +254,38 @@ pub static STEPS: &[Row] = &[
         "`{0}`: 설치되어 있지 않습니다. chromium과 chromium-driver 패키지를 설치하거나 haetae.yaml에 `webdriver:`를 설정하십시오",
     ),
     (
+        "{0} cannot be told {1}; it was left out",
+        "이 브라우저는 지원하지 않아 설정하지 않았습니다: {0}, {1}",
+    ),
+    (
+        "the WebDriver at {0} has one session at a time, and somebody has it: set `browsers: { at_once: 1 }`, or put a Selenium Grid in front of it",
+        "WebDriver {0}: 한 번에 한 세션만 열 수 있는데 이미 사용 중입니다. `browsers: { at_once: 1 }`로 설정하거나 앞에 Selenium Grid를 두십시오",
+    ),
+    (
+        "the WebDriver at {0} gave no session in time: no place for {1} is free, or it has none",
+        "시간 초과: WebDriver {0}에서 세션을 받지 못했습니다. {1}용 빈자리가 없거나 {1}을(를) 제공하지 않습니다",
+    ),
+    (
+        "the grid at {0} gave no session in its own time: no place for {1} is free, or none of its nodes has it",
+        "그리드 {0}의 대기 시간이 끝나도록 세션을 받지 못했습니다. {1}용 빈자리가 없거나 {1}을(를) 제공하는 노드가 없습니다",
+    ),
+    (
+        "the WebDriver at {0} cannot be reached: {1}",
+        "WebDriver {0}에 연결할 수 없습니다: {1}",
+    ),
+    (
+        "the WebDriver at {0} does not start {1}: {2}",
+        "WebDriver {0}에서 {1}을(를) 시작하지 못했습니다: {2}",
+    ),
+    (
+        "what answers at {0} is no WebDriver: {1}",
+        "{0}에서 응답한 것은 WebDriver가 아닙니다: {1}",
+    ),
+    (
+        "files that a page gives stay where the browser runs: `download:` cannot be looked at with a WebDriver at a `url`",
+        "페이지가 준 파일은 브라우저가 실행되는 곳에 남습니다. `url`의 WebDriver에서는 `download:`를 확인할 수 없습니다",
+    ),
+    (
         "cannot make the folder {0}: {1}",
         "폴더 {0}: 만들 수 없습니다 ({1})",
     ),

@@ -23,8 +23,8 @@ use super::{
 use crate::alert::Batch;
 use crate::judge::HourMean;
 use crate::model::{
-    AttemptResult, ChannelName, CheckId, Delivery, DeliveryStatus, Form, Incident, IncidentId, Notice, Quiet,
-    TimelineEntry, Timestamp,
+    AttemptResult, ChannelName, CheckId, Delivery, DeliveryStatus, Form, Incident, IncidentId, Notice, Ping,
+    Pings, Quiet, TimelineEntry, Timestamp,
 };
 
 /// Another process may hold the write lock this long.
@@ -115,9 +115,10 @@ impl SqliteStore {
 }
 
 /// The tables, step by step as they came to be.
-const SCHEMA: [&str; 2] = [
+const SCHEMA: [&str; 3] = [
     include_str!("../migrations/sqlite/0001_first.sql"),
     include_str!("../migrations/sqlite/0002_alerts.sql"),
+    include_str!("../migrations/sqlite/0003_heartbeats.sql"),
 ];
 
 fn migrations() -> Migrator {
@@ -130,7 +131,11 @@ fn migrations() -> Migrator {
             false,
         )
     };
-    Migrator::with_migrations(vec![step(1, "first", SCHEMA[0]), step(2, "alerts", SCHEMA[1])])
+    Migrator::with_migrations(vec![
+        step(1, "first", SCHEMA[0]),
+        step(2, "alerts", SCHEMA[1]),
+        step(3, "heartbeats", SCHEMA[2]),
+    ])
 }
 
 #[async_trait]
@@ -371,6 +376,36 @@ impl Store for SqliteStore {
         .execute(&self.writer)
         .await?;
         Ok(())
+    }
+
+    async fn ping(&self, job: &str, ping: &Ping) -> Result<Pings, StoreError> {
+        let mut tx = self.writer.begin().await?;
+        let row = sqlx::query("SELECT pings FROM heartbeats WHERE job = $1")
+            .bind(job)
+            .fetch_optional(&mut *tx)
+            .await?;
+        let known: Option<Pings> = row.map(|row| json(&row, "pings")).transpose()?;
+        let pings = known.unwrap_or_default().after(ping);
+        sqlx::query(
+            "INSERT INTO heartbeats (job, pings, updated_us) VALUES ($1, $2, $3)
+             ON CONFLICT (job) DO UPDATE SET pings = excluded.pings, updated_us = excluded.updated_us",
+        )
+        .bind(job)
+        .bind(serde_json::to_string(&pings)?)
+        .bind(ping.at.as_unix_us())
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(pings)
+    }
+
+    async fn heartbeats(&self) -> Result<Vec<(String, Pings)>, StoreError> {
+        let rows = sqlx::query("SELECT job, pings FROM heartbeats")
+            .fetch_all(&self.reader)
+            .await?;
+        rows.iter()
+            .map(|row| Ok((row.try_get("job")?, json(row, "pings")?)))
+            .collect()
     }
 
     async fn release_leases(&self) -> Result<u64, StoreError> {
