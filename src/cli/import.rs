@@ -9,6 +9,7 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 
 use super::{Context, Exit};
+use crate::check::KINDS;
 use crate::import::{FORMS, Imported, ImportedCheck, Wishes, import as import_text};
 
 /// Below the project folder.
@@ -111,6 +112,7 @@ fn wishes(args: &ImportArgs) -> Result<Wishes, String> {
         targets: args.targets.clone(),
         scrape,
         apart: args.apart,
+        kinds: KINDS.iter().map(|kind| kind.name).collect(),
     })
 }
 

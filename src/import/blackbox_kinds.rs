@@ -327,7 +327,12 @@ pub fn grpc(entry: &mut Entry, settings: &Value, address: &str) {
 /// Adds a `websocket` check.
 pub fn websocket(entry: &mut Entry, settings: &Value, address: &str) {
     let owner = entry.id.clone().unwrap_or_default();
-    let mut pairs = vec![pair_of("url", literal(address))];
+    let url = if address.contains("://") {
+        address.to_owned()
+    } else {
+        format!("ws://{address}")
+    };
+    let mut pairs = vec![pair_of("url", literal(&url))];
     let mut headers = header_pairs(settings.get("headers"), &owner);
     let client = settings.get("http_config");
     for (key, value) in client.entries() {

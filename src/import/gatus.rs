@@ -150,6 +150,10 @@ fn entries(endpoint: &Value, root: &Value) -> Vec<Entry> {
             format!("{name} domain")
         };
         let mut entry = begin(endpoint, root, &name);
+        if !domain_alone {
+            // What cannot be carried over is said once, beside the other check.
+            entry.left_out.clear();
+        }
         gatus_kinds::add_domain(&mut entry, endpoint, &conditions.domain);
         found.push(entry);
     }
@@ -166,6 +170,7 @@ fn nothing(mut entry: Entry) -> Entry {
 fn begin(endpoint: &Value, root: &Value, name: &str) -> Entry {
     let mut entry = Entry {
         id: Some(id_of(name)),
+        at: endpoint.at.clone(),
         ..Entry::default()
     };
     for (key, value) in endpoint.entries() {
@@ -253,6 +258,7 @@ fn external(endpoint: &Value, root: &Value) -> Entry {
         .and_then(go_duration);
     let mut entry = Entry {
         id: Some(id_of(name)),
+        at: endpoint.at.clone(),
         ..Entry::default()
     };
     let Some(silence) = silence.filter(|ms| *ms > 0) else {

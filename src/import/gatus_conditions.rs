@@ -15,7 +15,7 @@ pub struct Conditions {
     pub json: Vec<(String, Pairs)>,
     /// Matchers of the body as text.
     pub body: Vec<Pairs>,
-    /// Whether a condition on the body can only mean the text as a whole.
+    /// Bounds of `[RESPONSE_TIME]`.
     pub response_time: Vec<(&'static str, String)>,
     /// Bounds of `[CERTIFICATE_EXPIRATION]`.
     pub certificate: Vec<(&'static str, String)>,
@@ -271,16 +271,14 @@ fn rules(op: &str, right: &str) -> Result<Vec<Pairs>, String> {
     let has_pattern = patterns.iter().any(Option::is_some);
     match op {
         "==" if has_pattern => {
-            let all: Vec<String> = values
-                .iter()
-                .zip(&patterns)
+            if let ([_], Some(pattern)) = (values.as_slice(), patterns[0]) {
+                return Ok(vec![like(pattern)]);
+            }
+            let all = values.iter().zip(&patterns);
+            let all: Vec<String> = all
                 .map(|(value, pattern)| pattern.map_or_else(|| escape(value), regex_of))
                 .collect();
-            let regex = match all.as_slice() {
-                [one] => format!("(?s)^{one}$"),
-                several => format!("(?s)^(?:{})$", several.join("|")),
-            };
-            one("matches", literal(&regex))
+            one("matches", literal(&format!("(?s)^(?:{})$", all.join("|"))))
         }
         "==" if values.len() > 1 => one(
             "one_of",
@@ -318,6 +316,20 @@ fn map(key: &str, value: Node) -> Pairs {
 fn around(pattern: &str) -> Option<&str> {
     let text = pattern.strip_prefix('*')?.strip_suffix('*')?;
     (!text.is_empty() && !text.contains(['*', '?', '['])).then_some(text)
+}
+
+/// A pattern as the plainest rule that says the same.
+fn like(pattern: &str) -> Pairs {
+    let plain = |text: &str| !text.is_empty() && !text.contains(['*', '?', '[']);
+    if let Some(text) = around(pattern) {
+        return map("contains", literal(text));
+    }
+    let regex = match (pattern.strip_suffix('*'), pattern.strip_prefix('*')) {
+        (Some(start), _) if plain(start) => format!("^{}", escape(start)),
+        (_, Some(end)) if plain(end) => format!("{}$", escape(end)),
+        _ => format!("(?s)^{}$", regex_of(pattern)),
+    };
+    map("matches", literal(&regex))
 }
 
 /// A glob of Go's `filepath.Match` as a regular expression.
@@ -410,7 +422,7 @@ mod tests {
             (&["[BODY].status == UP"], "json: { $.status: UP }"),
             (
                 &["[BODY].user.name == pat(john*)"],
-                "json: { $.user.name: { matches: (?s)^john.*$ } }",
+                "json: { $.user.name: { matches: ^john } }",
             ),
             (&["[BODY].data[0].id == 1"], "json: { '$.data[0].id': 1 }"),
             (
@@ -431,7 +443,15 @@ mod tests {
                 "json: { $.errors: { exists: false } }",
             ),
             (&["[BODY].age > 18"], "json: { $.age: { min: 18, not: 18 } }"),
-            (&["[BODY] == pat(*Hello*)"], "body: { matches: (?s)^.*Hello.*$ }"),
+            (&["[BODY] == pat(*Hello*)"], "body: { contains: Hello }"),
+            (
+                &["[BODY].a == pat(a*b?)"],
+                "json: { $.a: { matches: (?s)^a.*b.$ } }",
+            ),
+            (
+                &["[BODY].a == any(x, pat(y*))"],
+                "json: { $.a: { matches: (?s)^(?:x|y.*)$ } }",
+            ),
             (&["[BODY] != pat(*error*)"], "body: { not_contains: error }"),
             (&["[BODY].my-key == a"], "json: { \"$['my-key']\": a }"),
         ] {

@@ -303,9 +303,7 @@ fn ssh(entry: &mut Entry, endpoint: &Value, address: &str, conditions: &Conditio
             "logging in by SSH and running a command there: the check looks at the server's greeting; a `command` check with `argv: [ssh, …]` can do more",
         );
     }
-    for (at, what) in body_conditions(endpoint, conditions) {
-        entry.leave_out(&at, &what);
-    }
+    no_body(entry, endpoint, conditions);
     entry.set_map("tcp", vec![pair_of("address", text(&address))]);
     entry.expect(vec![vec![pair_of("matches", Node::text("^SSH-"))]]);
     times(entry, conditions, "response_time");
@@ -365,7 +363,9 @@ fn talk(entry: &mut Entry, conditions: &Conditions) {
                 let whole = format!("^{}$", regex::escape(exact));
                 blocks.push(vec![pair_of("matches", Node::text(&whole))]);
             }
-            Some((key, value)) if key == "matches" => blocks.push(vec![pair_of("matches", value.clone())]),
+            Some((key, value)) if matches!(key.as_str(), "matches" | "contains") => {
+                blocks.push(vec![pair_of(key, value.clone())]);
+            }
             Some((key, _)) => {
                 entry.leave_out(
                     "",

@@ -264,7 +264,10 @@ fn chain(wanted: &[Recorded<'_>], title: &str) -> Entry {
             name = format!("{plain} ({n})");
         }
         let captures = found.captures(recorded.number);
-        entry.left_out.append(&mut made.left_out);
+        if !made.left_out.is_empty() {
+            entry.left_out.append(&mut made.left_out);
+            continue;
+        }
         let mut step = vec![
             pair_of("step", literal(&name)),
             pair_of("http", Node::Map(made.http)),
@@ -295,7 +298,10 @@ fn singles(sheet: &mut Sheet, wanted: &[Recorded<'_>], title: &str, several: boo
         entry.id = several.then(|| free_id(&id_of(&format!("{} {path}", recorded.method())), &sheet.checks));
         // Each stands by itself: nothing of an earlier answer is there.
         let mut made = request(&wanted[n..=n], 0, &mut Found::default(), None);
-        entry.left_out.append(&mut made.left_out);
+        if !made.left_out.is_empty() {
+            sheet.left_out.append(&mut made.left_out);
+            continue;
+        }
         entry.set_map("http", made.http);
         entry.expect(vec![vec![pair_of(
             "status",

@@ -363,9 +363,9 @@ impl Writer<'_, '_> {
             self.made.http.push(pair_of("json", node));
         } else if mime.starts_with("multipart/") || text.len() > LONGEST_BODY {
             let what = if mime.starts_with("multipart/") {
-                "its body of several parts"
+                "a request with a body of several parts"
             } else {
-                "its long body"
+                "a request with a long body"
             };
             self.made.left_out.push(format!(
                 "{}: {what}; `body: \"${{file:PATH}}\"` sends a file's content",

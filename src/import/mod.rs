@@ -78,6 +78,8 @@ pub struct Wishes {
     pub scrape: Option<(String, String)>,
     /// A check for each request of a recording, instead of a chain.
     pub apart: bool,
+    /// The kinds of check that there are; empty means all that the format has.
+    pub kinds: Vec<&'static str>,
 }
 
 /// Makes checks of a file; `file_name` is what they say they come from.
@@ -91,11 +93,10 @@ pub fn import(file_name: &str, text: &str, wishes: &Wishes) -> Result<Imported, 
     match by_json {
         Some(Form::Recorder) => recordings(vec![recorder::read(&json.ok_or_else(not_json)?)?], file_name),
         Some(Form::Side) => recordings(side::read(&json.ok_or_else(not_json)?)?, file_name),
-        Some(Form::Har) => sheets(vec![har::read(
-            &json.ok_or_else(not_json)?,
-            file_name,
-            wishes.apart,
-        )?]),
+        Some(Form::Har) => sheets(
+            vec![har::read(&json.ok_or_else(not_json)?, file_name, wishes.apart)?],
+            wishes,
+        ),
         _ => configuration(file_name, text, wishes),
     }
 }
@@ -104,13 +105,16 @@ fn configuration(file_name: &str, text: &str, wishes: &Wishes) -> Result<Importe
     let root = Value::read(file_name, text)?;
     let form = wishes.from.or_else(|| Form::of_value(&root));
     match form {
-        Some(Form::OpenApi) => sheets(vec![openapi::read(
-            &root,
-            file_name,
-            wishes.targets.first().map(String::as_str),
-        )?]),
-        Some(Form::Kuma) => sheets(kuma::read(&root, file_name)),
-        Some(Form::Gatus) => sheets(gatus::read(&root, file_name)),
+        Some(Form::OpenApi) => sheets(
+            vec![openapi::read(
+                &root,
+                file_name,
+                wishes.targets.first().map(String::as_str),
+            )?],
+            wishes,
+        ),
+        Some(Form::Kuma) => sheets(kuma::read(&root, file_name), wishes),
+        Some(Form::Gatus) => sheets(gatus::read(&root, file_name), wishes),
         Some(Form::Blackbox) => {
             let mut scrapes = match &wishes.scrape {
                 Some((name, text)) => scrape::read(&Value::read(name, text)?),
@@ -119,7 +123,7 @@ fn configuration(file_name: &str, text: &str, wishes: &Wishes) -> Result<Importe
             scrapes
                 .targets
                 .extend(scrape::named(&wishes.targets, &blackbox::modules(&root)));
-            sheets(blackbox::read(&root, file_name, scrapes)?)
+            sheets(blackbox::read(&root, file_name, scrapes)?, wishes)
         }
         Some(Form::Recorder | Form::Side | Form::Har) | None => {
             Err(form::older(&root).unwrap_or_else(form::not_understood))
@@ -127,11 +131,14 @@ fn configuration(file_name: &str, text: &str, wishes: &Wishes) -> Result<Importe
     }
 }
 
-fn sheets(sheets: Vec<Sheet>) -> Result<Imported, String> {
+fn sheets(sheets: Vec<Sheet>, wishes: &Wishes) -> Result<Imported, String> {
     let mut checks: Vec<ImportedCheck> = Vec::new();
     // What belongs to a file without checks must be said all the same.
     let mut homeless: Vec<String> = Vec::new();
     for mut sheet in sheets {
+        if !wishes.kinds.is_empty() {
+            sheet.keep_only(&wishes.kinds);
+        }
         if sheet.checks.is_empty() {
             homeless.append(&mut sheet.left_out);
             continue;

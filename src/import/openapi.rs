@@ -130,7 +130,9 @@ impl Operation<'_> {
         }
         let operation_id = self.operation.get("operationId").text();
         let mut entry = Entry {
-            id: Some(id_of(operation_id.unwrap_or(self.path))),
+            id: Some(id_of(
+                &operation_id.map_or_else(|| self.path.to_owned(), with_dashes),
+            )),
             ..Entry::default()
         };
         entry.set_some("name", self.operation.get("summary").text().map(literal));
@@ -280,4 +282,16 @@ impl Operation<'_> {
         }
         expect
     }
+}
+
+/// `listOrders` as `list-Orders`.
+fn with_dashes(name: &str) -> String {
+    let mut spaced = String::new();
+    for c in name.chars() {
+        if c.is_uppercase() && spaced.ends_with(char::is_lowercase) {
+            spaced.push('-');
+        }
+        spaced.push(c);
+    }
+    spaced
 }

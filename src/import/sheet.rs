@@ -5,6 +5,23 @@ use url::Url;
 
 use super::yaml::{Node, comment, dashed, pair};
 
+/// Kinds of check that an import makes.
+const KINDS: &[&str] = &[
+    "command",
+    "dns",
+    "domain",
+    "grpc",
+    "heartbeat",
+    "http",
+    "ping",
+    "redis",
+    "sql",
+    "tcp",
+    "tls",
+    "udp",
+    "websocket",
+];
+
 /// Pairs of a map in the order they are written.
 pub type Pairs = Vec<(String, Node)>;
 
@@ -26,6 +43,8 @@ pub struct Sheet {
 /// A check to be.
 #[derive(Debug, Default)]
 pub struct Entry {
+    /// Where it stands in the source, for what has no place of its own.
+    pub at: String,
     /// What is appended to the file's id; none when the file holds this one alone.
     pub id: Option<String>,
     /// Its keys.
@@ -73,12 +92,20 @@ impl Entry {
 
     /// Says that something could not be carried over.
     pub fn leave_out(&mut self, at: &str, why: &str) -> &mut Self {
+        let at = if at.is_empty() { self.at.as_str() } else { at };
         self.left_out.push(if at.is_empty() {
             why.to_owned()
         } else {
             format!("{at}: {why}")
         });
         self
+    }
+
+    /// The kind of check it is, and its settings.
+    #[must_use]
+    pub fn kind(&self) -> Option<(&str, &Node)> {
+        let found = self.pairs.iter().find(|(key, _)| KINDS.contains(&key.as_str()));
+        found.map(|(key, settings)| (key.as_str(), settings))
     }
 
     fn lines(&self) -> Vec<String> {
@@ -131,6 +158,23 @@ impl Sheet {
         lines.extend(self.checks.iter().flat_map(Entry::lines));
         lines.push(String::new());
         lines.join("\n")
+    }
+
+    /// Leaves out checks of kinds that there are not.
+    pub fn keep_only(&mut self, kinds: &[&str]) {
+        let (kept, others): (Vec<Entry>, Vec<Entry>) = std::mem::take(&mut self.checks)
+            .into_iter()
+            .partition(|entry| entry.kind().is_none_or(|(kind, _)| kinds.contains(&kind)));
+        self.checks = kept;
+        for entry in others {
+            if let Some((kind, settings)) = entry.kind() {
+                let id = entry.id.as_deref().unwrap_or(&self.name);
+                let settings = pair(kind, settings, 0).join(" ");
+                self.left_out.push(format!(
+                    "`{id}`, a check with `{settings}`: this version of haetae has no `{kind}` checks"
+                ));
+            }
+        }
     }
 
     /// Everything that could not be carried over.

@@ -144,7 +144,7 @@ fn secrets_in_an_address_are_not_kept() {
 
 #[test]
 fn what_is_no_recording_is_refused_with_what_is_one() {
-    for text in ["hello", "{}", "[1]", "{\"log\": {\"entries\": []}}"] {
+    for text in ["hello", "{}", "[1]"] {
         let why = import("a.json", text).unwrap_err();
         assert!(why.contains("Selenium IDE") && why.contains("Recorder"), "{why}");
     }

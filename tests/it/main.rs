@@ -19,6 +19,7 @@ mod heartbeat;
 mod host;
 mod hostile;
 mod http;
+mod import;
 mod jsonpath;
 mod korean;
 mod mail_dns;
