@@ -39,7 +39,9 @@ enum AlertVerb {
         channel: String,
     },
     /// Show what would be sent, to whom, if a check were at a level
-    #[command(after_help = "Examples:\n  haetae alert preview partners/payment\n  haetae alert preview partners/payment --level warning")]
+    #[command(
+        after_help = "Examples:\n  haetae alert preview partners/payment\n  haetae alert preview partners/payment --level warning"
+    )]
     Preview {
         /// The check
         check: String,

@@ -53,7 +53,10 @@ pub fn man(args: &ManArgs) -> Exit {
     };
     match fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(command, folder)) {
         Ok(()) => {
-            eprintln!("wrote haetae.1 and a page for each command to {}", folder.display());
+            eprintln!(
+                "wrote haetae.1 and a page for each command to {}",
+                folder.display()
+            );
             Exit::Fine
         }
         Err(error) => {

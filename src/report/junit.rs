@@ -17,6 +17,24 @@ use crate::model::{Level, Reason, StepResult, format_duration};
 /// # Errors
 /// When the XML cannot be written.
 pub fn junit(runs: &[Judged], fail_on: Level) -> Result<String, String> {
+    write(runs, |run| vec![case(run, fail_on)])
+}
+
+/// The same with a case for each step, where a run has steps. What is wrong with the run as a whole, such as
+/// a threshold, has a case of its own.
+///
+/// # Errors
+/// When the XML cannot be written.
+pub fn junit_by_step(runs: &[Judged], fail_on: Level) -> Result<String, String> {
+    write(runs, |run| {
+        if run.record.outcome.evidence.steps.is_empty() {
+            return vec![case(run, fail_on)];
+        }
+        steps(run, fail_on)
+    })
+}
+
+fn write(runs: &[Judged], cases: impl Fn(&Judged) -> Vec<TestCase>) -> Result<String, String> {
     let mut report = Report::new("haetae");
     let mut groups: BTreeMap<&str, Vec<&Judged>> = BTreeMap::new();
     for run in runs {
@@ -34,7 +52,7 @@ pub fn junit(runs: &[Judged], fail_on: Level) -> Result<String, String> {
             suite.add_property(("flaky", flaky.join(" ").as_str()));
         }
         for run in runs {
-            suite.add_test_case(case(run, fail_on));
+            suite.add_test_cases(cases(run));
         }
         report.add_test_suite(suite);
     }
@@ -42,26 +60,10 @@ pub fn junit(runs: &[Judged], fail_on: Level) -> Result<String, String> {
 }
 
 fn case(run: &Judged, fail_on: Level) -> TestCase {
-    let verdict = &run.record.verdict;
-    let kind = match verdict.level {
-        Level::Unknown => Some((NonSuccessKind::Error, "unknown")),
-        Level::Critical => Some((NonSuccessKind::Failure, "critical")),
-        Level::Warning if fail_on == Level::Warning => Some((NonSuccessKind::Failure, "warning")),
-        Level::Warning | Level::Ok => None,
-    };
-    let status = match kind {
-        None => TestCaseStatus::success(),
-        Some((kind, level)) => {
-            let mut status = TestCaseStatus::non_success(kind);
-            status.set_message(legal(&verdict.headline())).set_type(level);
-            status.set_description(legal(&details(run)));
-            status
-        }
-    };
     let id = run.record.check.as_str();
     let name = id.rsplit('/').next().unwrap_or(id);
     let class = run.record.check.group().replace('/', ".");
-    let mut case = TestCase::new(name, status);
+    let mut case = TestCase::new(name, status(run, fail_on));
     case.set_classname(if class.is_empty() {
         "checks".to_owned()
     } else {
@@ -73,6 +75,72 @@ fn case(run: &Judged, fail_on: Level) -> TestCase {
         case.set_system_out(legal(&out));
     }
     case
+}
+
+/// What the verdict is to Jenkins.
+fn status(run: &Judged, fail_on: Level) -> TestCaseStatus {
+    let verdict = &run.record.verdict;
+    let (kind, level) = match verdict.level {
+        Level::Unknown => (NonSuccessKind::Error, "unknown"),
+        Level::Critical => (NonSuccessKind::Failure, "critical"),
+        Level::Warning if fail_on == Level::Warning => (NonSuccessKind::Failure, "warning"),
+        Level::Warning | Level::Ok => return TestCaseStatus::success(),
+    };
+    let mut status = TestCaseStatus::non_success(kind);
+    status.set_message(legal(&verdict.headline())).set_type(level);
+    status.set_description(legal(&details(run)));
+    status
+}
+
+/// A case for each step of a run, and one for the run where no step is to blame.
+fn steps(run: &Judged, fail_on: Level) -> Vec<TestCase> {
+    let class = run.record.check.as_str().replace('/', ".");
+    let whole = status(run, fail_on);
+    let is_bad = matches!(whole, TestCaseStatus::NonSuccess { .. });
+    let steps = &run.record.outcome.evidence.steps;
+    let blamed = steps
+        .iter()
+        .position(|step| is_bad && matches!(step.result, StepResult::Failed(_)));
+    let mut cases: Vec<TestCase> = steps
+        .iter()
+        .enumerate()
+        .map(|(n, step)| {
+            let status = match &step.result {
+                _ if blamed == Some(n) => whole.clone(),
+                StepResult::Skipped(why) => {
+                    let mut status = TestCaseStatus::skipped();
+                    status.set_message(legal(why));
+                    status
+                }
+                StepResult::Done | StepResult::Failed(_) => TestCaseStatus::success(),
+            };
+            let mut case = TestCase::new(legal(&format!("{}. {}", n + 1, step.step)), status);
+            case.set_classname(class.clone());
+            case.set_time(std::time::Duration::from_millis(step.took_ms));
+            if let StepResult::Failed(why) = &step.result {
+                case.set_system_out(legal(&format!("{}: {why}", step.place)));
+            }
+            case
+        })
+        .collect();
+    // Screenshots belong to the step that failed, and to the last one otherwise.
+    let told = match (blamed, is_bad) {
+        (None, true) => {
+            let mut case = case(run, fail_on);
+            case.set_classname(class);
+            cases.push(case);
+            None
+        }
+        (Some(n), _) => Some(n),
+        (None, false) => steps.len().checked_sub(1),
+    };
+    if let Some(case) = told.and_then(|n| cases.get_mut(n)) {
+        let out = output(run);
+        if !out.is_empty() {
+            case.set_system_out(legal(&out));
+        }
+    }
+    cases
 }
 
 /// Without the characters that XML 1.0 forbids (XML 1.0, § 2.2).
