@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, ApiParts};
 use crate::browser::{Browsers, clean_leftovers};
+use crate::check::domain::RdapServers;
 use crate::check::heartbeat::Heartbeats;
 use crate::check::host::Disks;
 use crate::check::net::dns::Dns;
@@ -377,6 +378,7 @@ pub fn services_with_evidence(
         roots: TlsRoots::default(),
         retry_budget: RetryBudget::default(),
         tokens: Tokens::default(),
+        rdap: RdapServers::default(),
         browsers: Browsers::new(project.settings.browsers.clone(), Arc::clone(&targets)),
         targets,
         heartbeats: Heartbeats::default(),

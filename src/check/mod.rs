@@ -8,6 +8,7 @@ pub mod capture;
 pub mod command;
 pub mod dialogue;
 pub mod dns;
+pub mod domain;
 pub mod expect;
 pub mod grpc;
 pub mod heartbeat;
@@ -47,8 +48,12 @@ pub static KINDS: &[&Kind] = &[
     &http::KIND,
     &tcp::KIND,
     &tls::KIND,
+    &dns::KIND,
+    &domain::KIND,
+    &ping::KIND,
     &udp::KIND,
     &smtp::KIND,
+    &mail_dns::KIND,
     &websocket::KIND,
     &grpc::KIND,
     &sql::KIND,
@@ -57,9 +62,6 @@ pub static KINDS: &[&Kind] = &[
     &host::KIND,
     &command::KIND,
     &heartbeat::KIND,
-    &dns::KIND,
-    &mail_dns::KIND,
-    &ping::KIND,
     &browser::KIND,
 ];
 

@@ -3,7 +3,6 @@
 //! Source: Prometheus's HTTP API, version 1 (`/api/v1/query`).
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 
 use async_trait::async_trait;
 use base64::Engine;
@@ -15,9 +14,9 @@ use url::Url;
 use super::attempt::{Limit, Manners};
 use super::capture::{Scale, UNIT};
 use super::expect::{LEVEL_KEY, broken, read_blocks};
-use super::http::{LOGIN, Login, read_headers, read_login, read_roots, scope};
+use super::http::{LOGIN, Login, read_headers, read_login, scope};
 use super::matcher::{MATCHER, Matcher};
-use super::net::dial::{CA, INSECURE_TLS, measure_certificate_left};
+use super::net::dial::{CA, INSECURE_TLS, measure_certificate_left, read_tls};
 use super::net::fault::Fault;
 use super::net::fetch::{Ask, Fetched, get_json};
 use super::net::tls::TlsSettings;
@@ -106,18 +105,7 @@ fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<dyn Probe>> 
     let probe = PrometheusProbe {
         headers: read_headers(fields.get("headers"), reader),
         auth: fields.get("auth").and_then(|node| read_login(node, reader)),
-        tls: TlsSettings {
-            extra_roots: fields
-                .get(CA.name)
-                .and_then(|node| read_roots(node, reader))
-                .unwrap_or_default(),
-            insecure: fields
-                .get(INSECURE_TLS.name)
-                .and_then(|node| reader.boolean(node))
-                .unwrap_or(false),
-            identity: None,
-            own_verifier: OnceLock::new(),
-        },
+        tls: read_tls(&fields, reader),
         scale: fields.get(UNIT.name).and_then(|node| Scale::read(node, reader)),
         expects: read_blocks(blocks.expect, &PROMETHEUS_EXPECT, reader, |fields, reader| {
             fields.get("value").and_then(|node| Matcher::read(node, reader))

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::domain::RdapServers;
 use super::heartbeat::Heartbeats;
 use super::host::Disks;
 use super::net::dns::Dns;
@@ -24,6 +25,8 @@ pub struct Services {
     pub retry_budget: RetryBudget,
     /// Access tokens, fetched once for many checks.
     pub tokens: Tokens,
+    /// Which RDAP server knows which domains.
+    pub rdap: RdapServers,
     /// Which addresses may be asked at all.
     pub targets: Arc<TargetPolicy>,
     /// Browsers, started when first needed.

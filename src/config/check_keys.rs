@@ -5,8 +5,6 @@ use std::sync::LazyLock;
 use crate::check::{self, KINDS};
 use crate::decode::{Key, Shape, Spec};
 
-/// Kinds of the format that this version cannot run.
-pub(super) const PLANNED_KINDS: &[&str] = &["domain"];
 /// More retries within a run are impolite (contract §5).
 pub(super) const MOST_RETRIES: i64 = 3;
 
@@ -259,6 +257,5 @@ fn common_keys() -> Vec<Key> {
     let kinds = KINDS
         .iter()
         .map(|kind| Key::new(kind.name, Shape::Object(kind.settings), kind.doc));
-    let planned = PLANNED_KINDS.iter().map(|kind| Key::planned(kind));
-    COMMON.iter().copied().chain(kinds).chain(planned).collect()
+    COMMON.iter().copied().chain(kinds).collect()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::check_keys::{CHECK, ENTRY, LIST, PLANNED_KINDS};
+use super::check_keys::{CHECK, ENTRY, LIST};
 use super::check_times::{Times, read_confirmation, read_retry};
 use super::depends::Named;
 use super::matrix::combinations;
@@ -231,14 +231,11 @@ impl Checks {
             })
             .unwrap_or_default();
         let check = Check {
-            name: fields
-                .get("name")
-                .and_then(|node| reader.plain(node))
-                .unwrap_or_else(|| id.to_string()),
+            name: plain(&fields, "name", reader).unwrap_or_else(|| id.to_string()),
             id: id.clone(),
-            description: fields.get("description").and_then(|node| reader.plain(node)),
-            owner: fields.get("owner").and_then(|node| reader.plain(node)),
-            runbook: fields.get("runbook").and_then(|node| reader.plain(node)),
+            description: plain(&fields, "description", reader),
+            owner: plain(&fields, "owner", reader),
+            runbook: plain(&fields, "runbook", reader),
             tags: fields
                 .get("tags")
                 .map(|node| reader.one_or_many(node, Reader::plain))
@@ -278,6 +275,10 @@ const PRIORITIES: &[(&str, Priority)] = &[
     ("normal", Priority::Normal),
     ("low", Priority::Low),
 ];
+
+fn plain(fields: &Fields<'_>, key: &str, reader: &mut Reader<'_>) -> Option<String> {
+    fields.get(key).and_then(|node| reader.plain(node))
+}
 
 fn today(now: Timestamp) -> jiff::civil::Date {
     now.to_jiff().to_zoned(jiff::tz::TimeZone::UTC).date()
@@ -335,10 +336,8 @@ fn read_kind(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<&'static Ki
     match given.as_slice() {
         [kind] => Some(kind),
         [] => {
-            // A kind of the format that this version lacks has been reported already.
-            let planned = PLANNED_KINDS.iter().any(|kind| fields.get(kind).is_some());
             let misspelt = KINDS.iter().any(|kind| fields.seems_to_have(kind.name));
-            if !planned && !misspelt {
+            if !misspelt {
                 let all: Vec<String> = KINDS.iter().map(|kind| format!("`{}`", kind.name)).collect();
                 reader.report(
                     Problem::error(fields.place(), "nothing says what is checked")

@@ -63,7 +63,7 @@ fn read_request(stream: &mut dyn Read) -> String {
     String::from_utf8_lossy(&asked).into_owned()
 }
 
-fn respond(out: &mut dyn Write, status: &str, headers: &str, body: &str) {
+pub fn respond(out: &mut dyn Write, status: &str, headers: &str, body: &str) {
     let length = body.len();
     let _ = write!(
         out,

@@ -11,6 +11,7 @@ mod command;
 mod config;
 mod crash;
 mod dns;
+mod domain;
 mod dns_server;
 mod faults;
 mod grid;

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -286,6 +286,21 @@ pub struct TlsWish {
     server_name: Option<String>,
 }
 
+/// Reads [`CA`] and [`INSECURE_TLS`].
+pub fn read_tls(fields: &Fields<'_>, reader: &mut Reader<'_>) -> TlsSettings {
+    TlsSettings {
+        extra_roots: fields
+            .get(CA.name)
+            .and_then(|node| http::read_roots(node, reader))
+            .unwrap_or_default(),
+        insecure: fields
+            .get(INSECURE_TLS.name)
+            .and_then(|node| reader.boolean(node))
+            .unwrap_or(false),
+        ..TlsSettings::default()
+    }
+}
+
 impl TlsWish {
     /// Reads [`SERVER_NAME`], [`CA`] and [`INSECURE_TLS`].
     pub fn read(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Self {
@@ -296,16 +311,8 @@ impl TlsWish {
     pub fn with_identity(fields: &Fields<'_>, identity: Option<Identity>, reader: &mut Reader<'_>) -> Self {
         Self {
             settings: TlsSettings {
-                extra_roots: fields
-                    .get(CA.name)
-                    .and_then(|node| http::read_roots(node, reader))
-                    .unwrap_or_default(),
-                insecure: fields
-                    .get(INSECURE_TLS.name)
-                    .and_then(|node| reader.boolean(node))
-                    .unwrap_or(false),
                 identity: identity.map(Arc::new),
-                own_verifier: OnceLock::new(),
+                ..read_tls(fields, reader)
             },
             server_name: fields.get(SERVER_NAME.name).and_then(|node| reader.plain(node)),
         }

@@ -421,7 +421,6 @@ pub static CHECKS: &[Row] = &[
     ),
     ("name the values: `{0}`", "값마다 이름을 붙이십시오: `{0}`"),
     ("`{0}` needs a list of values", "`{0}`에는 값의 목록이 필요합니다"),
-    ("for example `{0}` or `{1}`", "예: `{0}` 또는 `{1}`"),
     (
         "`{0}` has `{1}` twice, which makes the same id twice",
         "`{0}`에 `{1}`이(가) 두 번 있어 같은 id가 두 번 생깁니다",

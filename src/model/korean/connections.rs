@@ -14,10 +14,6 @@ pub static CONNECTIONS: &[Row] = &[
         "예: `mail.example`, `[::1]:6379`",
     ),
     (
-        "`tls: true` speaks TLS from the start, and `starttls` asks for it: use one",
-        "`tls: true`는 처음부터 TLS를 쓰고, `starttls`는 도중에 요청합니다. 하나만 쓰십시오",
-    ),
-    (
         "nothing is agreed on without `alpn` in `tls:`, which offers it",
         "`tls:`에 `alpn`이 없으면 협상되는 것이 없습니다",
     ),
@@ -141,5 +137,95 @@ pub static CONNECTIONS: &[Row] = &[
     (
         "the server has no health check (grpc.health.v1.Health)",
         "서버에 상태 점검(grpc.health.v1.Health)이 없습니다",
+    ),
+    // names, addresses, databases
+    (
+        "`{0}` is not a name that DNS knows: write for example `{1}`",
+        "`{0}`은(는) DNS 이름이 아닙니다. 예: `{1}`",
+    ),
+    (
+        "`{0}` is not a name that DNS knows",
+        "`{0}`은(는) DNS 이름이 아닙니다",
+    ),
+    (
+        "a {0} check has nothing to measure by `measure:`",
+        "{0} 점검에서는 `measure:`로 잴 것이 없습니다",
+    ),
+    (
+        "a {0} check has nothing to measure by `measure:`: the query's number is `value`",
+        "{0} 점검에서는 `measure:`로 잴 것이 없습니다. 질의의 값은 `value`입니다",
+    ),
+    (
+        "an sql check has nothing to measure by `measure:`: the first column of the first row is `value`",
+        "sql 점검에서는 `measure:`로 잴 것이 없습니다. 첫 행의 첫 열이 `value`입니다",
+    ),
+    (
+        "`{0}` is not an address of http or https",
+        "`{0}`은(는) http 또는 https 주소가 아닙니다",
+    ),
+    (
+        "`{0}` is not the name of a domain",
+        "`{0}`은(는) 도메인 이름이 아닙니다",
+    ),
+    ("write for example `{0}`", "예: `{0}`"),
+    (
+        "`{0}` is not an address: write for example `{1}` or `{2}`",
+        "`{0}`은(는) IP 주소가 아닙니다. 예: `{1}` 또는 `{2}`",
+    ),
+    (
+        "`sending_ips` needs at least one address",
+        "`sending_ips`에는 주소가 하나 이상 필요합니다",
+    ),
+    (
+        "`interval` must be at least {0}: more is a flood",
+        "`interval`은 {0} 이상이어야 합니다. 더 잦으면 과도한 요청입니다",
+    ),
+    (
+        "a ping check has nothing to expect: set `thresholds:` on `loss` and `round_trip_time`",
+        "ping 점검에는 `expect:`가 없습니다. `loss`와 `round_trip_time`에 `thresholds:`를 정하십시오",
+    ),
+    (
+        "the last request would be sent after the time-out: send fewer, or closer together",
+        "마지막 요청이 제한 시간 뒤에 나갑니다. 횟수를 줄이거나 간격을 좁히십시오",
+    ),
+    (
+        "this URL has the scheme `{0}`, not http or https",
+        "이 URL의 스킴은 `{0}`입니다. http 또는 https여야 합니다",
+    ),
+    (
+        "this URL has the scheme `{0}`, and `redis:` and `rediss:` are known",
+        "이 URL의 스킴은 `{0}`입니다. `redis:`와 `rediss:`를 쓸 수 있습니다",
+    ),
+    (
+        "this URL has the scheme `{0}`, and `postgres:`, `mysql:` and `sqlite:` are known",
+        "이 URL의 스킴은 `{0}`입니다. `postgres:`, `mysql:`, `sqlite:`를 쓸 수 있습니다",
+    ),
+    (
+        "this URL must not hold a user and a password: use `auth:`",
+        "이 URL에는 사용자와 비밀번호를 쓸 수 없습니다. `auth:`를 쓰십시오",
+    ),
+    (
+        "`field` picks a line of INFO: add `command: [INFO]`",
+        "`field`는 INFO의 한 줄을 고릅니다. `command: [INFO]`를 더하십시오",
+    ),
+    (
+        "a password must not stand in the URL",
+        "URL에 비밀번호를 적어서는 안 됩니다",
+    ),
+    (
+        "name it instead, as `${env:NAME}` in the URL or with the key `password:`; `secrets: { deny_literals: false }` in haetae.yaml allows it",
+        "대신 URL 안의 `${env:NAME}`이나 `password:` 키로 지정하십시오. haetae.yaml의 `secrets: { deny_literals: false }`로 허용할 수 있습니다",
+    ),
+    (
+        "`{0}` is not among the commands that only read: {1}",
+        "`{0}`은(는) 읽기 전용 명령이 아닙니다. 쓸 수 있는 명령: {1}",
+    ),
+    (
+        "`query` holds several statements, and one is allowed",
+        "`query`에 문장이 여러 개 있습니다. 하나만 쓸 수 있습니다",
+    ),
+    (
+        "`query` begins with {0}, and only statements that read are allowed: {1}",
+        "`query`가 {0}(으)로 시작합니다. 읽는 문장만 쓸 수 있습니다: {1}",
     ),
 ];
