@@ -40,10 +40,12 @@ pub struct InitArgs {
 
 /// Writes the starter, and never over a file.
 pub fn init(context: &Context, args: &InitArgs) -> Exit {
-    let folder = args
-        .folder
-        .as_ref()
-        .map_or_else(|| context.directory.clone(), |dir| context.directory.join(dir));
+    let is_here = context.directory.as_os_str() == ".";
+    let folder = match &args.folder {
+        Some(folder) if is_here => folder.clone(),
+        Some(folder) => context.directory.join(folder),
+        None => context.directory.clone(),
+    };
     let mut written = 0;
     for (name, content) in STARTER {
         let path = folder.join(name);

@@ -56,7 +56,22 @@ fn write(runs: &[Judged], cases: impl Fn(&Judged) -> Vec<TestCase>) -> Result<St
         }
         report.add_test_suite(suite);
     }
-    report.to_string().map_err(|error| error.to_string())
+    let xml = report.to_string().map_err(|error| error.to_string())?;
+    Ok(as_the_schema_has_it(xml))
+}
+
+/// The schema knows how many were skipped in a suite, and not in all of them.
+fn as_the_schema_has_it(mut xml: String) -> String {
+    let tag = xml.find("<testsuites").and_then(|start| {
+        let end = start + xml[start..].find('>')?;
+        let from = start + xml[start..end].find(" skipped=\"")?;
+        let value = from + " skipped=\"".len();
+        Some(from..value + xml[value..end].find('"')? + 1)
+    });
+    if let Some(tag) = tag {
+        xml.replace_range(tag, "");
+    }
+    xml
 }
 
 fn case(run: &Judged, fail_on: Level) -> TestCase {

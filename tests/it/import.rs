@@ -199,7 +199,7 @@ fn modules_of_blackbox_exporter_are_pointed_at_what_prometheus_scrapes() {
             "$.foo: bar",
             "$.baz: { matches: ^q }",
             "body: \"${file:/files/body.txt}\"",
-            "password: \"${env:",
+            "password: ${env:HTTP_BASIC_AUTH_EXAMPLE_TARGET_EXAMPLE_53_PASSWORD}",
             "token_url: https://api.example.com/token",
             "starttls: postgres",
             "dns:",

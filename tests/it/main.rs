@@ -32,6 +32,7 @@ mod prometheus;
 mod proxy;
 mod receivers;
 mod redis;
+mod run;
 mod scenario;
 mod secrets;
 mod serve;
