@@ -20,18 +20,26 @@ const USUAL_FOLDER: &str = "checks/imported";
     after_help = "Examples:\n  haetae import login.json               writes checks/imported/<title>.yaml\n  haetae import orders.side --to checks/shop\n  haetae import session.har              a chain of requests\n  haetae import openapi.yaml --target https://api.example\n  haetae import uptime-kuma-backup.json\n  haetae import config.yaml --from gatus\n  haetae import blackbox.yml --scrape prometheus.yml\n  haetae import blackbox.yml --target http_2xx=https://shop.example --stdout\n\nWhat a file is, its content says; --from says it where it does not.\nSecrets are not kept: the checks name environment variables in their place.\nWhat could not be carried over is said here, and in the checks at its place."
 )]
 pub struct ImportArgs {
-    /// Recordings (Chrome DevTools Recorder, Selenium IDE .side, HAR), OpenAPI documents,
-    /// configurations (Uptime Kuma backup, Gatus, blackbox_exporter)
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(
+        required = true,
+        value_name = "FILE",
+        help = "Recordings (Chrome DevTools Recorder, Selenium IDE .side, HAR), OpenAPI documents, configurations (Uptime Kuma backup, Gatus, blackbox_exporter)"
+    )]
     files: Vec<PathBuf>,
     /// What the files are
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(FORMS.iter().map(|(name, ..)| *name)))]
     from: Option<String>,
-    /// What modules of blackbox_exporter ask (MODULE=ADDRESS, or ADDRESS for all of them), or where the API of an OpenAPI document is
-    #[arg(long = "target", value_name = "ADDRESS")]
+    #[arg(
+        long = "target",
+        value_name = "ADDRESS",
+        help = "What modules of blackbox_exporter ask (MODULE=ADDRESS, or ADDRESS for all of them), or where the API of an OpenAPI document is"
+    )]
     targets: Vec<String>,
-    /// Prometheus' configuration: what the modules of blackbox_exporter ask
-    #[arg(long, value_name = "FILE")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "Prometheus' configuration: what the modules of blackbox_exporter ask"
+    )]
     scrape: Option<PathBuf>,
     /// A check for each request of a HAR, instead of a chain
     #[arg(long)]

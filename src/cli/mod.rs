@@ -97,7 +97,7 @@ enum Command {
     Alert(alert::AlertArgs),
     /// Walk through a scenario while it is written
     Scenario(scenario::ScenarioArgs),
-    /// Checks from recordings, HAR, OpenAPI, Uptime Kuma, Gatus and blackbox_exporter
+    #[command(about = "Checks from recordings, HAR, OpenAPI, Uptime Kuma, Gatus and blackbox_exporter")]
     Import(import::ImportArgs),
     /// A commented starter folder
     Init(init::InitArgs),

@@ -1,4 +1,4 @@
-//! Modules of blackbox_exporter and what they are pointed at: a check for each pair.
+//! Modules of `blackbox_exporter` and what they are pointed at: a check for each pair.
 
 use super::blackbox_http;
 use super::blackbox_kinds;

@@ -1,4 +1,4 @@
-//! The prober `http` of blackbox_exporter as an `http` check.
+//! The prober `http` of `blackbox_exporter` as an `http` check.
 
 use super::sheet::{Entry, Pairs, env, is_secret_name, literal, pair_of};
 use super::value::Value;

@@ -1,4 +1,4 @@
-//! The probers of blackbox_exporter besides `http`.
+//! The probers of `blackbox_exporter` besides `http`.
 
 use super::sheet::{Entry, Pairs, env, is_secret_name, literal, pair_of};
 use super::value::Value;
@@ -19,7 +19,7 @@ pub fn tls_config(value: &Value, of_url: bool) -> (Pairs, LeftOut) {
     for (key, setting) in value.entries() {
         match key.as_str() {
             "insecure_skip_verify" if setting.is_true() => {
-                pairs.push(pair_of("insecure_tls", Node::bare("true")))
+                pairs.push(pair_of("insecure_tls", Node::bare("true")));
             }
             "ca_file" => pairs.push(pair_of("ca", file(setting.text().unwrap_or_default()))),
             "cert_file" if of_url => {

@@ -235,13 +235,12 @@ fn alternatives(right: &str) -> Vec<&str> {
 
 /// A bound that is violated where the condition does not hold: `< 300` is `above 300ms`.
 fn time_bound(op: &str, right: &str) -> Result<(&'static str, String), String> {
-    let amount = match right.parse::<u64>() {
-        Ok(ms) => duration(ms),
-        Err(_) => {
-            let ms = go_duration(right).ok_or_else(|| format!("`{right}` is no duration"))?;
-            let simple = right.chars().filter(char::is_ascii_alphabetic).count() == 1 && !right.contains('.');
-            if simple { right.to_owned() } else { duration(ms) }
-        }
+    let amount = if let Ok(ms) = right.parse::<u64>() {
+        duration(ms)
+    } else {
+        let ms = go_duration(right).ok_or_else(|| format!("`{right}` is no duration"))?;
+        let simple = right.chars().filter(char::is_ascii_alphabetic).count() == 1 && !right.contains('.');
+        if simple { right.to_owned() } else { duration(ms) }
     };
     match op {
         "<" | "<=" => Ok(("above", amount)),

@@ -148,17 +148,17 @@ fn http(entry: &mut Entry, endpoint: &Value, url: &str, conditions: &Conditions)
     for (n, json) in conditions.json_blocks().into_iter().enumerate() {
         let pair = pair_of("json", Node::Map(json));
         if n == 0 {
-            blocks[0].push(pair)
+            blocks[0].push(pair);
         } else {
-            blocks.push(vec![pair])
+            blocks.push(vec![pair]);
         }
     }
     for (n, rules) in conditions.body.iter().enumerate() {
         let pair = pair_of("body", matcher(rules.clone()));
         if n == 0 {
-            blocks[0].push(pair)
+            blocks[0].push(pair);
         } else {
-            blocks.push(vec![pair])
+            blocks.push(vec![pair]);
         }
     }
     entry.expect(blocks);
@@ -330,7 +330,7 @@ fn dns(entry: &mut Entry, endpoint: &Value, server: &str, conditions: &Condition
         };
         blocks.push(vec![pair_of("answers", rule)]);
     }
-    let codes: Vec<Node> = conditions.rcodes.iter().map(|code| Node::bare(code)).collect();
+    let codes: Vec<Node> = conditions.rcodes.iter().map(Node::bare).collect();
     match codes.as_slice() {
         [] => {}
         [Node::Bare(usual)] if usual == "NOERROR" => {}

@@ -115,52 +115,13 @@ impl<'v> Backup<'v> {
             return entry;
         }
         head(&mut entry, monitor, name);
-        self.times(&mut entry, monitor, &at);
+        times(&mut entry, monitor, &at);
         if !kuma_kinds::add(&mut entry, monitor, &at) {
             entry.pairs.clear();
             return entry;
         }
         self.told(&mut entry, monitor, &at);
         entry
-    }
-
-    /// How often, how long, and how many failures are believed.
-    fn times(&self, entry: &mut Entry, monitor: &Value, at: &str) {
-        let interval = monitor.get("interval").number().unwrap_or(60.0).max(1.0);
-        let is_push = monitor.get("type").text() == Some("push");
-        if is_push {
-            entry.set("every", Node::bare("1m"));
-            entry.set("timeout", Node::bare("1s"));
-        } else {
-            // Without one, Kuma waits for 80 % of the interval.
-            let timeout = monitor
-                .get("timeout")
-                .number()
-                .filter(|s| *s > 0.0)
-                .unwrap_or(interval * 0.8);
-            entry.set("every", Node::Bare(seconds(interval)));
-            entry.set("timeout", Node::Bare(seconds(timeout)));
-        }
-        let retries = monitor.get("maxretries").number().unwrap_or(0.0).max(0.0);
-        if retries + 1.0 > MOST_RUNS {
-            entry.leave_out(
-                at,
-                &format!("{retries} retries: `fail_after` is at most {MOST_RUNS}"),
-            );
-        }
-        let failures = (retries + 1.0).min(MOST_RUNS) as u64;
-        entry.set("fail_after", Node::bare(&failures));
-        entry.set("recover_after", Node::bare("1"));
-        let again = monitor.get("retryInterval").number().unwrap_or(interval);
-        if failures > 1 && again > 0.0 && again < interval && !is_push {
-            entry.set("recheck_every", Node::Bare(seconds(again)));
-        }
-        if monitor.get("resendInterval").number().is_some_and(|n| n > 0.0) {
-            entry.leave_out(
-                at,
-                "reminders while it is down: `repeat_every:` of a route in alerts/",
-            );
-        }
     }
 
     /// Who is told is said by a route, not by a check.
@@ -235,6 +196,45 @@ impl<'v> Backup<'v> {
             Some(_) => format!("{}/{own}", self.folder(group)),
             None => own,
         }
+    }
+}
+
+/// How often, how long, and how many failures are believed.
+fn times(entry: &mut Entry, monitor: &Value, at: &str) {
+    let interval = monitor.get("interval").number().unwrap_or(60.0).max(1.0);
+    let is_push = monitor.get("type").text() == Some("push");
+    if is_push {
+        entry.set("every", Node::bare("1m"));
+        entry.set("timeout", Node::bare("1s"));
+    } else {
+        // Without one, Kuma waits for 80 % of the interval.
+        let timeout = monitor
+            .get("timeout")
+            .number()
+            .filter(|s| *s > 0.0)
+            .unwrap_or(interval * 0.8);
+        entry.set("every", Node::Bare(seconds(interval)));
+        entry.set("timeout", Node::Bare(seconds(timeout)));
+    }
+    let retries = monitor.get("maxretries").number().unwrap_or(0.0).max(0.0);
+    if retries + 1.0 > MOST_RUNS {
+        entry.leave_out(
+            at,
+            &format!("{retries} retries: `fail_after` is at most {MOST_RUNS}"),
+        );
+    }
+    let failures = (retries + 1.0).min(MOST_RUNS) as u64;
+    entry.set("fail_after", Node::bare(&failures));
+    entry.set("recover_after", Node::bare("1"));
+    let again = monitor.get("retryInterval").number().unwrap_or(interval);
+    if failures > 1 && again > 0.0 && again < interval && !is_push {
+        entry.set("recheck_every", Node::Bare(seconds(again)));
+    }
+    if monitor.get("resendInterval").number().is_some_and(|n| n > 0.0) {
+        entry.leave_out(
+            at,
+            "reminders while it is down: `repeat_every:` of a route in alerts/",
+        );
     }
 }
 

@@ -109,7 +109,7 @@ fn http(entry: &mut Entry, monitor: &Value, at: &str, owner: &str) {
     let mut expect: Pairs = Vec::new();
     match statuses(monitor) {
         Some(codes) if codes != (200..=299).collect::<Vec<_>>() => {
-            expect.push(pair_of("status", status_node(&codes)))
+            expect.push(pair_of("status", status_node(&codes)));
         }
         Some(_) => {}
         None => {
@@ -255,7 +255,7 @@ fn login(entry: &mut Entry, monitor: &Value, at: &str, owner: &str, http: &mut P
     }
 }
 
-/// Kuma asks in JSONata; a plain path is a path everywhere.
+/// Kuma asks in `JSONata`; a plain path is a path everywhere.
 fn json_query(entry: &mut Entry, monitor: &Value, at: &str) -> Option<(String, Node)> {
     let query = monitor.get("jsonPath").text().unwrap_or("$");
     let expected = monitor.get("expectedValue").text().unwrap_or_default();

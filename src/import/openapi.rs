@@ -38,7 +38,7 @@ pub fn read(root: &Value, file_name: &str, base: Option<&str>) -> Result<Sheet, 
     let schemas = Schemas { root };
     for (path, item) in root.get("paths").entries() {
         let item = schemas.resolve(item);
-        for (method, operation) in item
+        for (method, described) in item
             .entries()
             .iter()
             .filter(|(key, _)| METHODS.contains(&key.as_str()))
@@ -49,7 +49,7 @@ pub fn read(root: &Value, file_name: &str, base: Option<&str>) -> Result<Sheet, 
                 path,
                 item,
                 method,
-                operation,
+                described,
             };
             match operation.entry(&title) {
                 Ok(mut entry) => {
@@ -59,7 +59,7 @@ pub fn read(root: &Value, file_name: &str, base: Option<&str>) -> Result<Sheet, 
                 }
                 Err(why) => sheet.left_out.push(format!(
                     "{}: {} {path}: {why}",
-                    operation.operation.at,
+                    operation.described.at,
                     method.to_uppercase()
                 )),
             }
@@ -114,7 +114,7 @@ struct Operation<'v> {
     path: &'v str,
     item: &'v Value,
     method: &'v str,
-    operation: &'v Value,
+    described: &'v Value,
 }
 
 impl Operation<'_> {
@@ -128,16 +128,16 @@ impl Operation<'_> {
         if !needed.is_empty() {
             return Err(format!("it needs {}", needed.join(", ")));
         }
-        let operation_id = self.operation.get("operationId").text();
+        let operation_id = self.described.get("operationId").text();
         let mut entry = Entry {
             id: Some(id_of(
                 &operation_id.map_or_else(|| self.path.to_owned(), with_dashes),
             )),
             ..Entry::default()
         };
-        entry.set_some("name", self.operation.get("summary").text().map(literal));
+        entry.set_some("name", self.described.get("summary").text().map(literal));
         let tags: Vec<Node> = self
-            .operation
+            .described
             .get("tags")
             .texts()
             .iter()
@@ -146,7 +146,7 @@ impl Operation<'_> {
         if !tags.is_empty() {
             entry.set("tags", Node::List(tags));
         }
-        if self.operation.get("deprecated").is_true() {
+        if self.described.get("deprecated").is_true() {
             entry.remarks.push(format!("{}: deprecated", self.path));
         }
         let mut http = vec![pair_of(
@@ -161,7 +161,7 @@ impl Operation<'_> {
 
     /// Parameters without which it cannot be asked.
     fn required(&self) -> Vec<String> {
-        let own = self.operation.get("parameters").items();
+        let own = self.described.get("parameters").items();
         let shared = self.item.get("parameters").items();
         let all = own.iter().chain(shared).map(|one| self.schemas.resolve(one));
         let mut needed: Vec<String> = all
@@ -183,7 +183,7 @@ impl Operation<'_> {
 
     /// The first way of saying who we are; its secrets are named.
     fn security(&self, entry: &mut Entry, http: &mut Pairs, owner: &str) {
-        let own = self.operation.get("security");
+        let own = self.described.get("security");
         let asked = if own.is_there() {
             own
         } else {
@@ -198,71 +198,13 @@ impl Operation<'_> {
             let scheme = self
                 .schemas
                 .resolve(self.root.find(&["components", "securitySchemes", name]));
-            self.scheme(entry, http, name, scheme, owner);
-        }
-    }
-
-    fn scheme(&self, entry: &mut Entry, http: &mut Pairs, name: &str, scheme: &Value, owner: &str) {
-        let token = env(&[owner, "TOKEN"]);
-        let flow = scheme.find(&["flows", "clientCredentials"]);
-        let kind = (
-            scheme.get("type").text(),
-            scheme.get("scheme").text(),
-            scheme.get("in").text(),
-        );
-        let field = scheme.get("name").text().unwrap_or_default();
-        match kind {
-            (Some("http"), Some(basic), _) if basic.eq_ignore_ascii_case("basic") => {
-                let basic = vec![
-                    pair_of("user", env(&[owner, "USER"])),
-                    pair_of("password", env(&[owner, "PASSWORD"])),
-                ];
-                http.push(pair_of("auth", Node::one("basic", Node::Map(basic))));
-            }
-            (Some("http"), Some(bearer), _) if bearer.eq_ignore_ascii_case("bearer") => {
-                http.push(pair_of("auth", Node::one("bearer", token)));
-            }
-            (Some("apiKey"), _, Some("header")) => {
-                http.push(pair_of("headers", Node::one(field, env(&[owner, field]))));
-            }
-            (Some("apiKey"), _, Some("query")) => {
-                http.push(pair_of("query", Node::one(field, env(&[owner, field]))));
-            }
-            (Some("apiKey"), _, Some("cookie")) => {
-                let Node::Text(value) = env(&[owner, field]) else {
-                    return;
-                };
-                http.push(pair_of(
-                    "headers",
-                    Node::one("cookie", Node::Text(format!("{field}={value}"))),
-                ));
-            }
-            (Some("oauth2"), _, _) if flow.get("tokenUrl").text().is_some() => {
-                let pairs = vec![
-                    pair_of(
-                        "token_url",
-                        literal(flow.get("tokenUrl").text().unwrap_or_default()),
-                    ),
-                    pair_of("client_id", env(&[owner, "CLIENT_ID"])),
-                    pair_of("client_secret", env(&[owner, "CLIENT_SECRET"])),
-                ];
-                http.push(pair_of("auth", Node::one("oauth2", Node::Map(pairs))));
-            }
-            (Some("oauth2" | "openIdConnect"), _, _) => {
-                http.push(pair_of("auth", Node::one("bearer", token)))
-            }
-            _ => {
-                entry.leave_out(
-                    &scheme.at,
-                    &format!("the security scheme `{name}`: an http check has nothing like it"),
-                );
-            }
+            add_scheme(entry, http, name, scheme, owner);
         }
     }
 
     /// Statuses that are documented as good, and what the answer's schema says.
     fn expectation(&self) -> Pairs {
-        let responses = self.operation.get("responses").entries();
+        let responses = self.described.get("responses").entries();
         let mut expect: Pairs = status_nodes(responses.iter().map(|(code, _)| code.as_str()));
         let good = responses
             .iter()
@@ -281,6 +223,65 @@ impl Operation<'_> {
             }
         }
         expect
+    }
+}
+
+/// How a security scheme is said in `http`.
+fn add_scheme(entry: &mut Entry, http: &mut Pairs, name: &str, scheme: &Value, owner: &str) {
+    let token = env(&[owner, "TOKEN"]);
+    let flow = scheme.find(&["flows", "clientCredentials"]);
+    let kind = (
+        scheme.get("type").text(),
+        scheme.get("scheme").text(),
+        scheme.get("in").text(),
+    );
+    let field = scheme.get("name").text().unwrap_or_default();
+    match kind {
+        (Some("http"), Some(basic), _) if basic.eq_ignore_ascii_case("basic") => {
+            let basic = vec![
+                pair_of("user", env(&[owner, "USER"])),
+                pair_of("password", env(&[owner, "PASSWORD"])),
+            ];
+            http.push(pair_of("auth", Node::one("basic", Node::Map(basic))));
+        }
+        (Some("http"), Some(bearer), _) if bearer.eq_ignore_ascii_case("bearer") => {
+            http.push(pair_of("auth", Node::one("bearer", token)));
+        }
+        (Some("apiKey"), _, Some("header")) => {
+            http.push(pair_of("headers", Node::one(field, env(&[owner, field]))));
+        }
+        (Some("apiKey"), _, Some("query")) => {
+            http.push(pair_of("query", Node::one(field, env(&[owner, field]))));
+        }
+        (Some("apiKey"), _, Some("cookie")) => {
+            let Node::Text(value) = env(&[owner, field]) else {
+                return;
+            };
+            http.push(pair_of(
+                "headers",
+                Node::one("cookie", Node::Text(format!("{field}={value}"))),
+            ));
+        }
+        (Some("oauth2"), _, _) if flow.get("tokenUrl").text().is_some() => {
+            let pairs = vec![
+                pair_of(
+                    "token_url",
+                    literal(flow.get("tokenUrl").text().unwrap_or_default()),
+                ),
+                pair_of("client_id", env(&[owner, "CLIENT_ID"])),
+                pair_of("client_secret", env(&[owner, "CLIENT_SECRET"])),
+            ];
+            http.push(pair_of("auth", Node::one("oauth2", Node::Map(pairs))));
+        }
+        (Some("oauth2" | "openIdConnect"), _, _) => {
+            http.push(pair_of("auth", Node::one("bearer", token)));
+        }
+        _ => {
+            entry.leave_out(
+                &scheme.at,
+                &format!("the security scheme `{name}`: an http check has nothing like it"),
+            );
+        }
     }
 }
 

@@ -204,7 +204,7 @@ pub fn named(text: &str) -> Node {
 #[must_use]
 pub fn duration(ms: u64) -> String {
     for (unit, length) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)] {
-        if ms >= length && ms % length == 0 {
+        if ms >= length && ms.is_multiple_of(length) {
             return format!("{}{unit}", ms / length);
         }
     }
@@ -319,6 +319,33 @@ pub fn without_user(url: &str, owner: &str) -> (String, Option<Node>) {
     (parsed.to_string(), Some(Node::one("basic", Node::Map(basic))))
 }
 
+/// What the name of a secret has in it.
+const SECRET_MARKS: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "authorization",
+    "cookie",
+    "credential",
+    "session",
+    "csrf",
+    "xsrf",
+    "signature",
+    "jwt",
+    "bearer",
+    "otp",
+    "cardnumber",
+    "cvv",
+    "cvc",
+    "ssn",
+    "비밀번호",
+];
+
 /// Whether a field's, header's or cookie's name says that its value is nobody else's business.
 #[must_use]
 pub fn is_secret_name(name: &str) -> bool {
@@ -327,32 +354,7 @@ pub fn is_secret_name(name: &str) -> bool {
         .chars()
         .filter(|c| !matches!(c, '-' | '_' | '.' | ' '))
         .collect();
-    const MARKS: &[&str] = &[
-        "password",
-        "passwd",
-        "passphrase",
-        "secret",
-        "token",
-        "apikey",
-        "accesskey",
-        "privatekey",
-        "authorization",
-        "cookie",
-        "credential",
-        "session",
-        "csrf",
-        "xsrf",
-        "signature",
-        "jwt",
-        "bearer",
-        "otp",
-        "cardnumber",
-        "cvv",
-        "cvc",
-        "ssn",
-        "비밀번호",
-    ];
-    MARKS.iter().any(|mark| lower.contains(mark))
+    SECRET_MARKS.iter().any(|mark| lower.contains(mark))
         || matches!(
             lower.as_str(),
             "pwd" | "pass" | "pin" | "auth" | "sid" | "key" | "code" | "sig"

@@ -104,17 +104,11 @@ pub async fn run(context: &Context, args: RunArgs) -> Exit {
         Ok(chosen) => chosen,
         Err(exit) => return exit,
     };
-    let keeper = match &args.record {
-        false => None,
-        true => {
-            let url = args.store.as_ref().unwrap_or(&project.settings.store_url);
-            match Keeper::open(url, &project.root).await {
-                Ok(keeper) => Some(keeper),
-                Err(why) => {
-                    eprintln!("{why}");
-                    return Exit::Usage;
-                }
-            }
+    let keeper = match keeper(&project, &args).await {
+        Ok(keeper) => keeper,
+        Err(why) => {
+            eprintln!("{why}");
+            return Exit::Usage;
         }
     };
     project.settings.browsers.headed = args.headed;
@@ -134,6 +128,15 @@ pub async fn run(context: &Context, args: RunArgs) -> Exit {
     } else {
         exit
     }
+}
+
+/// The store, where results are to be kept: who cannot should know before anything runs.
+async fn keeper(project: &Project, args: &RunArgs) -> Result<Option<Keeper>, String> {
+    if !args.record {
+        return Ok(None);
+    }
+    let url = args.store.as_ref().unwrap_or(&project.settings.store_url);
+    Keeper::open(url, &project.root).await.map(Some)
 }
 
 /// What is to be run, or why nothing is.
