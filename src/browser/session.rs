@@ -22,7 +22,7 @@ use super::words::first_line;
 use crate::check::net::fault::Fault;
 
 /// Ending a session politely may take this long; Firefox takes its time.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A request for a session that nobody waits for any more is listened to for so long: grids
 /// give one up after 5 minutes unless told otherwise.
 const LATE_SESSION: Duration = Duration::from_mins(6);

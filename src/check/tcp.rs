@@ -11,10 +11,9 @@ use super::attempt::{Limit, Manners};
 use super::dialogue::{Reply, SAID, TURN, Turn, heard, read_replies, read_turns};
 use super::expect::{broken, read_blocks};
 use super::http::scope;
-use super::net::dial::{
-    Address, CA, Dialed, INSECURE_TLS, Peer, SERVER_NAME, TlsWish, Wire, closed, dial, dial_wire,
-};
+use super::net::dial::{Address, Dialed, Peer, Wire, closed, dial, dial_wire};
 use super::net::fault::Fault;
+use super::net::secure::{CA, INSECURE_TLS, SERVER_NAME, TlsWish};
 use super::net::starttls::{self, STARTTLS, StartTls};
 use super::{Blocks, Kind, Pool, Probe, RunContext};
 use crate::decode::{Fields, Key, Reader, Shape, Spec};

@@ -13,11 +13,9 @@ use super::attempt::{Limit, Manners};
 use super::expect::{LEVEL_KEY, broken, read_blocks};
 use super::http::{CLIENT_CERTIFICATE, read_identity, scope};
 use super::matcher::{MATCHES, Matcher};
-use super::net::dial::{
-    Address, CA, Dialed, Handshake, INSECURE_TLS, Peer, SERVER_NAME, TlsWish, closed, dial,
-    measure_certificate_left,
-};
+use super::net::dial::{Address, Dialed, Peer, closed, dial, measure_certificate_left};
 use super::net::fault::Fault;
+use super::net::secure::{CA, Handshake, INSECURE_TLS, SERVER_NAME, TlsWish};
 use super::net::starttls::{STARTTLS, StartTls, ask};
 use super::net::tls::{ChainSeen, TlsRecord};
 use super::{Blocks, Kind, Pool, Probe, RunContext};

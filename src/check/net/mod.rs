@@ -7,6 +7,7 @@ pub mod fault;
 pub mod fetch;
 pub mod login;
 pub mod nameserver;
+pub mod secure;
 pub mod starttls;
 pub mod targets;
 pub mod tls;

@@ -6,8 +6,9 @@
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::dial::{Dialed, Peer, TlsWish, Wire, closed};
+use super::dial::{Dialed, Peer, Wire, closed};
 use super::fault::Fault;
+use super::secure::TlsWish;
 use crate::check::Services;
 use crate::check::attempt::Limit;
 use crate::decode::{Key, Node, Reader, Shape};

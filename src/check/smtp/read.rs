@@ -4,7 +4,8 @@ use super::{Auth, Encryption, SmtpProbe};
 use crate::check::attempt::Manners;
 use crate::check::expect::{LEVEL_KEY, read_blocks};
 use crate::check::matcher::{MATCHES, Matcher};
-use crate::check::net::dial::{Address, CA, INSECURE_TLS, SERVER_NAME, TlsWish};
+use crate::check::net::dial::Address;
+use crate::check::net::secure::{CA, INSECURE_TLS, SERVER_NAME, TlsWish};
 use crate::check::{Blocks, Probe};
 use crate::decode::{Fields, Key, Node, Problem, Reader, Shape, Spec};
 

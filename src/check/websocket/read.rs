@@ -6,7 +6,7 @@ use crate::check::dialogue::{TURN, read_replies, read_turns};
 use crate::check::expect::{LEVEL_KEY, read_blocks};
 use crate::check::http::read_headers;
 use crate::check::matcher::{MATCHES, Matcher};
-use crate::check::net::dial::{CA, INSECURE_TLS, SERVER_NAME, TlsWish};
+use crate::check::net::secure::{CA, INSECURE_TLS, SERVER_NAME, TlsWish};
 use crate::check::{Blocks, Probe};
 use crate::decode::{Fields, Key, Node, Problem, Reader, Shape, Spec};
 use crate::model::Text;
