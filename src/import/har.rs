@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 use url::Url;
 
-use super::har_request::{Found, Recorded, request};
+use super::har_found::Found;
+use super::har_request::{Recorded, request};
 use super::sheet::{Entry, Sheet, free_id, id_of, literal, pair_of};
 use super::yaml::Node;
 

@@ -1,11 +1,12 @@
 //! One recorded request: what of it a check should send, and which secrets it must name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 use url::Url;
 
-use super::kuma_kinds::json_node;
+use super::har_found::Found;
+use super::kuma_http::json_node;
 use super::sheet::{Pairs, env, env_name, is_secret_name, literal, pair_of};
 use super::yaml::Node;
 
@@ -37,8 +38,6 @@ const BROWSERS_OWN: &[&str] = &[
 ];
 /// A body longer than this is not carried over.
 const LONGEST_BODY: usize = 16 * 1024;
-/// A value shorter than this is found everywhere by chance.
-const SHORTEST_CAPTURE: usize = 8;
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// A recorded request and its answer.
@@ -61,24 +60,6 @@ pub struct Made {
     pub http: Pairs,
     /// What could not be carried over.
     pub left_out: Vec<String>,
-}
-
-/// Values of answers that later requests use: request → name → path.
-#[derive(Debug, Default)]
-pub struct Found {
-    captures: BTreeMap<usize, BTreeMap<String, String>>,
-    /// Value → name, for those that are captured already.
-    named: BTreeMap<String, String>,
-}
-
-impl Found {
-    /// `measure:` of a request.
-    pub fn captures(&self, number: usize) -> Pairs {
-        let captures = self.captures.get(&number).into_iter().flatten();
-        captures
-            .map(|(name, path)| pair_of(name, Node::one("json", literal(path))))
-            .collect()
-    }
 }
 
 impl Recorded<'_> {
@@ -148,7 +129,7 @@ impl Recorded<'_> {
     }
 
     /// The answer as JSON.
-    fn json(&self) -> Option<Json> {
+    pub fn json(&self) -> Option<Json> {
         let content = &self.answer["content"];
         let text = content["text"].as_str()?;
         if content["encoding"].as_str() == Some("base64") {
@@ -400,91 +381,11 @@ impl Writer<'_, '_> {
 
     /// `${token}`, when an earlier answer held this value.
     fn captured(&mut self, value: &str) -> Option<String> {
-        if value.len() < SHORTEST_CAPTURE {
-            return None;
-        }
-        if let Some(name) = self.found.named.get(value) {
-            return Some(format!("${{{name}}}"));
-        }
-        let (number, path) = self.earlier.iter().rev().find_map(|earlier| {
-            let json = earlier.json()?;
-            Some((earlier.number, path_to(&json, value, "$".to_owned())?))
-        })?;
-        let taken: BTreeSet<&String> = self.found.named.values().collect();
-        let wanted = name_of(&path);
-        let name = std::iter::once(wanted.clone())
-            .chain((2..1_000).map(|n| format!("{wanted}_{n}")))
-            .find(|name| !taken.contains(name))?;
-        self.found.named.insert(value.to_owned(), name.clone());
-        self.found
-            .captures
-            .entry(number)
-            .or_default()
-            .insert(name.clone(), path);
-        Some(format!("${{{name}}}"))
+        self.found.captured(value, self.earlier)
     }
 }
 
 /// What is no template in a recording is none in a check.
 fn escaped(text: &str) -> String {
     text.replace("${", "$${")
-}
-
-/// Where a text stands in JSON.
-fn path_to(json: &Json, value: &str, at: String) -> Option<String> {
-    match json {
-        Json::String(text) if text == value => Some(at),
-        Json::Array(items) => items
-            .iter()
-            .enumerate()
-            .find_map(|(n, item)| path_to(item, value, format!("{at}[{n}]"))),
-        Json::Object(map) => map.iter().find_map(|(key, item)| {
-            let plain = key
-                .chars()
-                .enumerate()
-                .all(|(n, c)| c == '_' || c.is_ascii_alphabetic() || (n > 0 && c.is_ascii_digit()));
-            if key.contains(['\'', '\\']) {
-                return None;
-            }
-            path_to(
-                item,
-                value,
-                if plain {
-                    format!("{at}.{key}")
-                } else {
-                    format!("{at}['{key}']")
-                },
-            )
-        }),
-        _ => None,
-    }
-}
-
-/// The last name of a path: `$.data.access_token` is `access_token`.
-fn name_of(path: &str) -> String {
-    let last = path
-        .rsplit(['.', '\''])
-        .find(|part| part.chars().any(char::is_alphabetic))
-        .unwrap_or("value");
-    let name: String = last
-        .chars()
-        .take_while(|c| *c != '[')
-        .map(|c| {
-            if c.is_ascii_alphanumeric() {
-                c.to_ascii_lowercase()
-            } else {
-                '_'
-            }
-        })
-        .collect();
-    let name = name.trim_matches('_');
-    if name.is_empty()
-        || matches!(
-            name,
-            "env" | "file" | "vars" | "run" | "now" | "random" | "totp" | "matrix"
-        )
-    {
-        return "value".to_owned();
-    }
-    name.to_owned()
 }

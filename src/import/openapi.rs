@@ -35,6 +35,18 @@ pub fn read(root: &Value, file_name: &str, base: Option<&str>) -> Result<Sheet, 
         pair_of("timeout", Node::bare("10s")),
     ];
     sheet.shared.push(pair_of("defaults", Node::Map(usual)));
+    operations(root, &title, &mut sheet);
+    if root.get("webhooks").is_there() {
+        sheet.left_out.push(format!(
+            "{}: `webhooks`: nobody asks them",
+            root.get("webhooks").at
+        ));
+    }
+    Ok(sheet)
+}
+
+/// A check, or a reason, for each operation.
+fn operations(root: &Value, title: &str, sheet: &mut Sheet) {
     let schemas = Schemas { root };
     for (path, item) in root.get("paths").entries() {
         let item = schemas.resolve(item);
@@ -51,7 +63,7 @@ pub fn read(root: &Value, file_name: &str, base: Option<&str>) -> Result<Sheet, 
                 method,
                 described,
             };
-            match operation.entry(&title) {
+            match operation.entry(title) {
                 Ok(mut entry) => {
                     let wanted = entry.id.take().unwrap_or_default();
                     entry.id = Some(free_id(&wanted, &sheet.checks));
@@ -65,13 +77,6 @@ pub fn read(root: &Value, file_name: &str, base: Option<&str>) -> Result<Sheet, 
             }
         }
     }
-    if root.get("webhooks").is_there() {
-        sheet.left_out.push(format!(
-            "{}: `webhooks`: nobody asks them",
-            root.get("webhooks").at
-        ));
-    }
-    Ok(sheet)
 }
 
 /// The first server's address, variables filled in with their defaults.

@@ -211,7 +211,7 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    use crate::model::{Broken, CheckId, Outcome, RunId, RunRecord, Timestamp, Verdict};
+    use crate::model::{Broken, CheckId, Outcome, RunId, RunRecord, StepRecord, Timestamp, Verdict};
 
     fn run(id: &str, level: Level, what: &str) -> Judged {
         let mut outcome = Outcome::seen();
@@ -283,5 +283,54 @@ mod tests {
         assert!(!junit(&runs, Level::Critical).unwrap().contains("<failure"));
         assert!(junit(&runs, Level::Warning).unwrap().contains("<failure"));
         assert!(junit(&runs, Level::Critical).unwrap().contains("slow"));
+    }
+
+    #[test]
+    fn steps_are_cases_and_the_one_that_failed_is_blamed() {
+        let mut bad = run("shop/buy", Level::Critical, "the button is covered");
+        let step = |text: &str, result| StepRecord {
+            step: text.into(),
+            place: "checks/shop/buy.yaml:3".into(),
+            at_ms: 0,
+            took_ms: 12,
+            result,
+        };
+        bad.record.outcome.evidence.steps = vec![
+            step("open: /", StepResult::Done),
+            step("click: Accept", StepResult::Skipped("not seen".into())),
+            step("click: Buy", StepResult::Failed("covered".into())),
+        ];
+        let xml = junit_by_step(&[bad.clone()], Level::Critical).unwrap();
+        let document = roxmltree::Document::parse(&xml).unwrap();
+        let told: Vec<_> = document
+            .descendants()
+            .filter(|node| node.has_tag_name("testcase"))
+            .map(|case| {
+                let inner = case.children().find(roxmltree::Node::is_element);
+                (
+                    case.attribute("name").unwrap(),
+                    inner.map_or("", |node| node.tag_name().name()),
+                )
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("1. open: /", ""),
+                ("2. click: Accept", "skipped"),
+                ("3. click: Buy", "failure")
+            ]
+        );
+        // Without a step to blame, the run has a case of its own.
+        bad.record.outcome.evidence.steps.truncate(1);
+        let xml = junit_by_step(&[bad], Level::Critical).unwrap();
+        assert!(
+            xml.contains("tests=\"2\"") && xml.contains("name=\"buy\""),
+            "{xml}"
+        );
+        assert!(
+            !xml.contains("<testsuites name=\"haetae\" tests=\"2\" skipped"),
+            "{xml}"
+        );
     }
 }
