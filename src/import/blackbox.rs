@@ -3,7 +3,7 @@
 use super::blackbox_http;
 use super::blackbox_kinds;
 use super::scrape::{Scrapes, Target};
-use super::sheet::{Entry, Sheet, duration, free_id, go_duration, id_of, literal};
+use super::sheet::{Entry, Sheet, duration, free_id, go_duration, id_of, named};
 use super::value::Value;
 use super::yaml::Node;
 
@@ -103,7 +103,7 @@ fn entry(name: &str, module: &Value, target: &Target) -> Entry {
     if !target.labels.is_empty() {
         entry.set(
             "tags",
-            Node::List(target.labels.iter().map(|label| literal(label)).collect()),
+            Node::List(target.labels.iter().map(|label| named(label)).collect()),
         );
     }
     let timeout = module

@@ -3,7 +3,7 @@
 use super::gatus_conditions::Conditions;
 use super::gatus_kinds;
 use super::sheet::{
-    Entry, Sheet, duration, env_name, free_id, go_duration, id_of, is_secret_name, literal, named, pair_of,
+    Entry, Sheet, duration, env_name, free_id, go_duration, id_of, is_secret_name, named, pair_of,
 };
 use super::value::Value;
 use super::yaml::Node;
@@ -11,6 +11,8 @@ use super::yaml::Node;
 /// Gatus' own when an endpoint says nothing.
 const USUAL_INTERVAL_MS: u64 = 60_000;
 const USUAL_TIMEOUT_MS: u64 = 10_000;
+/// Ours at least.
+const SHORTEST_INTERVAL_MS: u64 = 100;
 /// Thresholds of an alert that says nothing.
 const USUAL_FAILURES: u64 = 3;
 const USUAL_SUCCESSES: u64 = 2;
@@ -184,7 +186,7 @@ fn begin(endpoint: &Value, root: &Value, name: &str) -> Entry {
         }
     }
     if id_of(name) != name {
-        entry.set("name", literal(name));
+        entry.set("name", named(name));
     }
     if endpoint.get("enabled").truth() == Some(false) {
         entry.set("enabled", Node::bare("false"));
@@ -193,13 +195,13 @@ fn begin(endpoint: &Value, root: &Value, name: &str) -> Entry {
     if !labels.is_empty() {
         let tags = labels
             .iter()
-            .map(|(key, value)| literal(&format!("{key}={}", value.text().unwrap_or_default())));
+            .map(|(key, value)| named(&format!("{key}={}", value.text().unwrap_or_default())));
         entry.set("tags", Node::List(tags.collect()));
     }
     let time = |value: &Value, usual: u64| value.text().and_then(go_duration).unwrap_or(usual);
     let interval = time(endpoint.get("interval"), USUAL_INTERVAL_MS);
     let timeout = time(endpoint.find(&["client", "timeout"]), USUAL_TIMEOUT_MS);
-    entry.set("every", Node::bare(&duration(interval)));
+    entry.set("every", Node::bare(&duration(interval.max(SHORTEST_INTERVAL_MS))));
     entry.set("timeout", Node::bare(&duration(timeout)));
     alerts(&mut entry, endpoint, root);
     entry
@@ -233,7 +235,7 @@ fn alerts(entry: &mut Entry, endpoint: &Value, root: &Value) {
         if let Some(words) = either("description").and_then(Value::text)
             && !entry.pairs.iter().any(|(key, _)| key == "description")
         {
-            entry.set("description", literal(words));
+            entry.set("description", named(words));
         }
     }
     if numbers.iter().any(|pair| *pair != numbers[0]) {
@@ -270,7 +272,7 @@ fn external(endpoint: &Value, root: &Value) -> Entry {
             .to_owned(),
     );
     if id_of(name) != name {
-        entry.set("name", literal(name));
+        entry.set("name", named(name));
     }
     entry.set("every", Node::bare("1m"));
     entry.set("timeout", Node::bare("1s"));

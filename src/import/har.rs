@@ -7,7 +7,7 @@ use url::Url;
 
 use super::har_found::Found;
 use super::har_request::{Recorded, request};
-use super::sheet::{Entry, Sheet, free_id, id_of, literal, pair_of};
+use super::sheet::{Entry, Sheet, free_id, id_of, literal, named, pair_of};
 use super::yaml::Node;
 
 /// The recorder of browsers and this one choose the same, since a recording says nothing of it.
@@ -270,7 +270,7 @@ fn chain(wanted: &[Recorded<'_>], title: &str) -> Entry {
             continue;
         }
         let mut step = vec![
-            pair_of("step", literal(&name)),
+            pair_of("step", named(&name)),
             pair_of("http", Node::Map(made.http)),
         ];
         if recorded.answer_status() != 200 {
@@ -314,7 +314,7 @@ fn singles(sheet: &mut Sheet, wanted: &[Recorded<'_>], title: &str, several: boo
 
 fn begin(title: &str) -> Entry {
     let mut entry = Entry::default();
-    entry.set("name", literal(title));
+    entry.set("name", named(title));
     entry.set("every", Node::bare(EVERY));
     entry.set("timeout", Node::bare(TIMEOUT));
     entry

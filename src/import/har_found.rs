@@ -67,7 +67,7 @@ fn path_to(json: &Json, value: &str, at: String) -> Option<String> {
                 .chars()
                 .enumerate()
                 .all(|(n, c)| c == '_' || c.is_ascii_alphabetic() || (n > 0 && c.is_ascii_digit()));
-            if key.contains(['\'', '\\']) {
+            if key.contains(|c: char| matches!(c, '\'' | '\\') || c.is_control()) {
                 return None;
             }
             path_to(

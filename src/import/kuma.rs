@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::kuma_kinds;
-use super::sheet::{Entry, Sheet, env_name, free_id, id_of, literal, named, pair_of, seconds};
+use super::sheet::{Entry, Sheet, env_name, free_id, id_of, named, pair_of, seconds};
 use super::value::Value;
 use super::yaml::Node;
 
@@ -250,9 +250,9 @@ fn place_of(monitor: &Value) -> String {
 /// Name, description, tags, and whether it runs.
 fn head(entry: &mut Entry, monitor: &Value, name: &str) {
     if id_of(name) != name {
-        entry.set("name", literal(name));
+        entry.set("name", named(name));
     }
-    entry.set_some("description", monitor.get("description").text().map(literal));
+    entry.set_some("description", monitor.get("description").text().map(named));
     if monitor.get("active").truth() == Some(false) {
         entry.set("enabled", Node::bare("false"));
     }
@@ -262,7 +262,7 @@ fn head(entry: &mut Entry, monitor: &Value, name: &str) {
         .iter()
         .filter_map(|tag| {
             let name = tag.get("name").text()?;
-            Some(literal(&match tag.get("value").text() {
+            Some(named(&match tag.get("value").text() {
                 Some(value) => format!("{name}={value}"),
                 None => name.to_owned(),
             }))

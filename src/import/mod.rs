@@ -139,9 +139,7 @@ fn sheets(sheets: Vec<Sheet>, wishes: &Wishes) -> Result<Imported, String> {
     // What belongs to a file without checks must be said all the same.
     let mut homeless: Vec<String> = Vec::new();
     for mut sheet in sheets {
-        if !wishes.kinds.is_empty() {
-            sheet.keep_only(&wishes.kinds);
-        }
+        sheet.tidy(&wishes.kinds);
         if sheet.checks.is_empty() {
             homeless.append(&mut sheet.left_out);
             continue;

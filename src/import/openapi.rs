@@ -140,13 +140,13 @@ impl Operation<'_> {
             )),
             ..Entry::default()
         };
-        entry.set_some("name", self.described.get("summary").text().map(literal));
+        entry.set_some("name", self.described.get("summary").text().map(named));
         let tags: Vec<Node> = self
             .described
             .get("tags")
             .texts()
             .iter()
-            .map(|tag| literal(tag))
+            .map(|tag| named(tag))
             .collect();
         if !tags.is_empty() {
             entry.set("tags", Node::List(tags));

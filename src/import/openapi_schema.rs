@@ -102,7 +102,9 @@ fn walk_property<'v>(schemas: &Schemas<'v>, schema: &'v Value, path: &str, depth
 }
 
 fn put(found: &mut Pairs, path: &str, rule: Node) {
-    if !found.iter().any(|(known, _)| known == path) {
+    // A name may hold what no path can.
+    let can_be_asked = serde_json_path::JsonPath::parse(path).is_ok();
+    if can_be_asked && !found.iter().any(|(known, _)| known == path) {
         found.push(pair_of(path, rule));
     }
 }

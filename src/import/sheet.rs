@@ -160,20 +160,27 @@ impl Sheet {
         lines.join("\n")
     }
 
-    /// Leaves out checks of kinds that there are not.
-    pub fn keep_only(&mut self, kinds: &[&str]) {
-        let (kept, others): (Vec<Entry>, Vec<Entry>) = std::mem::take(&mut self.checks)
-            .into_iter()
-            .partition(|entry| entry.kind().is_none_or(|(kind, _)| kinds.contains(&kind)));
-        self.checks = kept;
-        for entry in others {
-            if let Some((kind, settings)) = entry.kind() {
-                let id = entry.id.as_deref().unwrap_or(&self.name);
-                let settings = pair(kind, settings, 0).join(" ");
-                self.left_out.push(format!(
-                    "`{id}`, a check with `{settings}`: this version of haetae has no `{kind}` checks"
-                ));
-            }
+    /// Leaves out checks of kinds that there are not, unless `kinds` is empty, and those that ask nobody.
+    pub fn tidy(&mut self, kinds: &[&str]) {
+        for entry in std::mem::take(&mut self.checks) {
+            let why = match entry.kind() {
+                Some((kind, _)) if !kinds.is_empty() && !kinds.contains(&kind) => {
+                    format!("this version of haetae has no `{kind}` checks")
+                }
+                Some((_, settings)) if has_no_address(settings) => "it has no address".to_owned(),
+                _ => {
+                    self.checks.push(entry);
+                    continue;
+                }
+            };
+            let id = entry.id.as_deref().unwrap_or(&self.name);
+            let settings = entry
+                .kind()
+                .map(|(kind, settings)| pair(kind, settings, 0).join(" "));
+            let told = format!("`{id}`, a check with `{}`: {why}", settings.unwrap_or_default());
+            self.left_out.push(told);
+            // What else was said of it still holds.
+            self.left_out.extend(entry.left_out);
         }
     }
 
@@ -182,6 +189,16 @@ impl Sheet {
     pub fn all_left_out(&self) -> Vec<String> {
         let of_checks = self.checks.iter().flat_map(|check| &check.left_out);
         self.left_out.iter().chain(of_checks).cloned().collect()
+    }
+}
+
+/// Whom a check asks stands first in its settings.
+fn has_no_address(settings: &Node) -> bool {
+    match settings {
+        Node::Map(pairs) => pairs.first().is_none_or(
+            |(_, first)| matches!(first, Node::Text(text) if matches!(text.as_str(), "" | "http://" | "https://")),
+        ),
+        _ => false,
     }
 }
 
@@ -195,7 +212,7 @@ pub fn literal(text: &str) -> Node {
     Node::Text(text.replace("${", "$${"))
 }
 
-/// A text that carries `${env:NAME}` in it on purpose.
+/// A text as it is: one that carries `${env:NAME}` on purpose, or a name, in which `${` means nothing.
 pub fn named(text: &str) -> Node {
     Node::text(text)
 }

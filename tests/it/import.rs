@@ -321,3 +321,54 @@ fn what_cannot_be_imported_says_why() {
         assert!(said.contains(why), "{name}: {said}");
     }
 }
+
+#[test]
+fn names_and_texts_of_others_break_nothing() {
+    let folder = Folder::new();
+    let bad = "a\n- evil: ${env:HOME} # \"x\" 'y' {z} \u{2028} 결제 \u{7} %";
+    let monitors = serde_json::json!({ "monitorList": [
+        { "id": 1, "name": bad, "type": "keyword", "url": "https://shop.example/${x}?a=b#c", "description": bad, "interval": 60,
+          "method": "POST", "keyword": bad, "body": bad, "tags": [{ "name": bad, "value": bad }] },
+        { "id": 2, "name": "no address", "type": "port", "interval": 60 },
+        { "id": 3, "name": "no url", "type": "http", "url": "https://", "interval": 60 },
+        { "id": 4, "name": bad, "type": "http", "url": "https://a.example", "interval": 0.5, "maxretries": 200 },
+        { "id": 5, "name": "", "type": "ping", "hostname": "a.example" },
+        { "id": 6, "name": "x", "type": "postgres", "databaseConnectionString": "Server=x;Password=hidden-123" },
+        { "id": 7, "name": "y", "type": bad },
+    ] });
+    let entries = serde_json::json!({ "log": { "pages": [{ "title": bad }], "entries": [
+        { "request": { "method": "POST", "url": "https://shop.example/${x}/a'b?q=${y}", "headers": [{ "name": "X-A", "value": "${z}" }],
+          "postData": { "mimeType": "application/json", "text": serde_json::json!({ bad: bad, "n": null, "l": [1, { "password": "hidden-123" }] }).to_string() } },
+          "response": { "status": 200 } },
+        { "request": { "method": "GET", "url": "https://shop.example/b" }, "response": { "status": 404 } },
+    ] } });
+    let api = serde_json::json!({ "openapi": "3.0.0", "info": { "title": bad }, "servers": [{ "url": "https://a.example" }],
+        "loop": { "$ref": "#/loop" },
+        "paths": { "/a b": { "get": { "summary": bad, "tags": [bad], "responses": { "200": { "content": { "application/json": { "schema": {
+            "type": "object", "required": [bad, "it's", "ok"], "properties": { "ok": { "$ref": "#/loop" } } } } } } } } } } });
+    let gatus = format!(
+        "endpoints:\n- {{ name: {0}, group: \"x\\n../../etc\", url: \"https://a.example/$HOME/$$y\", conditions: [\"[BODY].${{a}} == ${{B}}\", \"[BODY] == ${{\"] }}\n- {{ name: i, url: \"icmp://10.0.0.1\", interval: 1ms }}\n",
+        serde_json::json!(bad)
+    );
+    for (name, content) in [
+        ("k.json", monitors.to_string()),
+        ("s.har", entries.to_string()),
+        ("o.json", api.to_string()),
+        ("g.yaml", gatus),
+    ] {
+        folder.write(name, &content);
+        let (checks, said) = imported(&[folder.path().join(name).to_str().unwrap()]);
+        assert!(
+            !checks.contains("\n- evil") && !said.contains("\n- evil"),
+            "{checks}"
+        );
+        assert!(
+            !checks.contains("hidden-123") && !said.contains("hidden-123"),
+            "{checks}"
+        );
+        assert!(
+            !checks.contains("name: \"a\\n- evil: $${"),
+            "a name holds no values: {checks}"
+        );
+    }
+}
