@@ -72,7 +72,7 @@ pub static LOCAL: &[Row] = &[
         "`{0}`이(가) `/`로 시작하지 않습니다. 디스크는 마운트 지점으로 지정합니다",
     ),
     (
-        "a {0} check has nothing for `{1}` to look at",
+        "`{0}` checks have nothing for `{1}`",
         "{0} 점검에는 `{1}`을(를) 쓸 수 없습니다",
     ),
     (
