@@ -460,8 +460,8 @@ pub fn store_path(url: &str, root: &Path) -> PathBuf {
     root.join(url.strip_prefix("sqlite://").unwrap_or(url))
 }
 
-/// One serving process per store.
-fn lock(store: &Path) -> Result<File, StartError> {
+/// One process that writes per store.
+pub(crate) fn lock(store: &Path) -> Result<File, StartError> {
     let path = store.with_extension("lock");
     let failed = |why| StartError::Lock {
         path: path.clone(),

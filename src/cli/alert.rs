@@ -33,11 +33,15 @@ pub struct AlertArgs {
 #[derive(Debug, Subcommand)]
 enum AlertVerb {
     /// Send a marked test message to a channel; an action is not run
+    #[command(after_help = "Examples:\n  haetae alert test oncall")]
     Test {
         /// The channel
         channel: String,
     },
     /// Show what would be sent, to whom, if a check were at a level
+    #[command(
+        after_help = "Examples:\n  haetae alert preview partners/payment\n  haetae alert preview partners/payment --level warning"
+    )]
     Preview {
         /// The check
         check: String,
@@ -46,6 +50,7 @@ enum AlertVerb {
         level: String,
     },
     /// Try given-up messages again: one by its key, or all
+    #[command(after_help = "Examples:\n  haetae alert resend\n  haetae alert resend 7hq2m1xk0a")]
     Resend {
         /// The delivery's key
         key: Option<String>,
@@ -53,6 +58,7 @@ enum AlertVerb {
         server: ServerArgs,
     },
     /// How every channel fares
+    #[command(after_help = "Examples:\n  haetae alert channels\n  haetae alert channels --json")]
     Channels(ServerArgs),
 }
 

@@ -11,7 +11,9 @@ mod alert;
 mod demo;
 mod exit;
 mod import;
+mod init;
 mod list;
+mod manual;
 mod oncall;
 mod remote;
 mod run;
@@ -102,10 +104,16 @@ enum Command {
     Alert(alert::AlertArgs),
     /// Walk through a scenario while it is written
     Scenario(scenario::ScenarioArgs),
-    /// Checks from recordings: Chrome DevTools Recorder JSON, Selenium IDE .side
+    #[command(about = "Checks from recordings, HAR, OpenAPI, Uptime Kuma, Gatus and blackbox_exporter")]
     Import(import::ImportArgs),
+    /// A commented starter folder
+    Init(init::InitArgs),
     /// JSON Schemas for editors
     Schema(schema::SchemaArgs),
+    /// What a shell needs to complete commands
+    Completions(manual::CompletionsArgs),
+    /// Manual pages
+    Man(manual::ManArgs),
     /// A small shop, a partner API and an inbox, to try everything without the internet
     Demo(demo::DemoArgs),
 }
@@ -140,7 +148,10 @@ pub async fn main(args: Args) -> Exit {
         Command::Mark(args) => oncall::mark(&context, args).await,
         Command::Explain(args) => oncall::explain(&context, args).await,
         Command::Alert(args) => alert::alert(&context, args).await,
+        Command::Init(args) => init::init(&context, &args),
         Command::Schema(args) => schema::schema(&args),
+        Command::Completions(args) => manual::completions(&args),
+        Command::Man(args) => manual::man(&args),
         Command::Demo(args) => demo::demo(args).await,
     }
 }

@@ -161,10 +161,15 @@ pub struct SilenceArgs {
 #[derive(Debug, Subcommand)]
 enum SilenceVerb {
     /// Tell nothing of what matches, until its end
+    #[command(
+        after_help = "Examples:\n  haetae silence add --check 'partners/**' --for 2h --reason 'bank moves house'\n  haetae silence add --tag partner --level warning --for 1d --reason 'ticket 42' --by kim"
+    )]
     Add(AddArgs),
     /// Silences that have not ended
+    #[command(after_help = "Examples:\n  haetae silence list\n  haetae silence list --json")]
     List(ServerArgs),
     /// End a silence now; what still holds is told
+    #[command(after_help = "Examples:\n  haetae silence expire 7hq2m1xk0a")]
     Expire {
         /// Which
         id: String,

@@ -21,6 +21,9 @@ const TRY_TIMEOUT: Duration = Duration::from_hours(4);
 const SLOWLY: Duration = Duration::from_millis(800);
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  haetae scenario try checks/shop/buy.yaml\n  haetae scenario try shop/buy --step"
+)]
 pub struct ScenarioArgs {
     #[command(subcommand)]
     command: ScenarioCommand,

@@ -126,7 +126,8 @@ async fn triggered(context: &Context, args: &TriggerArgs, timeout: Duration) -> 
     })?;
     let runs: Vec<Judged> = run.checks.into_iter().filter_map(judged).collect();
     write(args, &remote, &id, &whole).await?;
-    print_summary(&runs, total.unwrap_or(runs.len()), to_stderr);
+    let not_run = total.map_or(0, |total| total.saturating_sub(runs.len()));
+    print_summary(&runs, not_run, &[], to_stderr);
     let exit = Exit::of_worst(worst(&runs), args.fail_on.level());
     Ok(match ended {
         Ended::Signal(exit) => exit,

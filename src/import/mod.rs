@@ -1,19 +1,39 @@
-//! Recordings of browsers as checks: what Chrome's recorder and Selenium IDE keep, in idiomatic YAML.
+//! What other programs keep, as checks in idiomatic YAML: recordings of browsers (Chrome's
+//! recorder, Selenium IDE, HAR), descriptions of APIs (`OpenAPI`), configurations of other monitors
+//! (Uptime Kuma, Gatus, `blackbox_exporter`).
 //!
 //! Invariant: text in, text out; no clock, no disk, no network. What cannot be carried over is
-//! said, in the check at its place and beside it; what was typed into a field for a password is
-//! in neither.
+//! said, in the check at its place and beside it; passwords, tokens and cookies are in neither.
 
+mod blackbox;
+mod blackbox_http;
+mod blackbox_kinds;
+mod form;
+mod gatus;
+mod gatus_conditions;
+mod gatus_http;
+mod gatus_kinds;
+mod har;
+mod har_found;
+mod har_request;
 mod keys;
+mod kuma;
+mod kuma_http;
+mod kuma_kinds;
 mod locator;
+mod openapi;
+mod openapi_schema;
 mod recorder;
 mod recorder_form;
 mod scenario;
+mod scrape;
 mod selector;
+mod sheet;
 mod side;
 mod side_acts;
 mod side_form;
 mod tidy;
+mod value;
 mod words;
 mod writing;
 mod yaml;
@@ -23,6 +43,10 @@ mod tests;
 use serde_json::Value as Json;
 
 use scenario::Draft;
+use sheet::Sheet;
+use value::Value;
+
+pub use form::{FORMS, Form};
 
 /// A file's name is made of at most so many characters of the title.
 const LONGEST_NAME: usize = 60;
@@ -30,35 +54,120 @@ const LONGEST_NAME: usize = 60;
 /// What came of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Imported {
-    /// A check for every recording in it.
+    /// A file for every recording, and for every group, in it.
     pub checks: Vec<ImportedCheck>,
 }
 
-/// A check made of a recording.
+/// A file of checks: one made of a recording, or those of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportedCheck {
-    /// The recording's title as a file name: `log-in.yaml`. Different for every check of a file.
+    /// The recording's title, or the group, as a file name: `log-in.yaml`, `shop/api.yaml`.
+    /// Different for every check of a file.
     pub file_name: String,
     /// The check.
     pub yaml: String,
-    /// What could not be carried over: its place in the recording, why, and what to write instead.
+    /// What could not be carried over: its place in the source, why, and what to write instead.
     pub left_out: Vec<String>,
 }
 
-/// Makes checks of a recording; `file_name` is what they say they come from.
+/// What the user says besides the file.
+#[derive(Debug, Clone, Default)]
+pub struct Wishes {
+    /// Which form the file has, instead of what its content says.
+    pub from: Option<Form>,
+    /// Where modules and relative addresses point: `MODULE=ADDRESS`, or an address.
+    pub targets: Vec<String>,
+    /// A scrape configuration of Prometheus: its name and text.
+    pub scrape: Option<(String, String)>,
+    /// A check for each request of a recording, instead of a chain.
+    pub apart: bool,
+    /// The kinds of check that there are; empty means all that the format has.
+    pub kinds: Vec<&'static str>,
+}
+
+/// Makes checks of a file; `file_name` is what they say they come from.
 ///
 /// # Errors
-/// When the text is no recording that is understood; the message says which are.
-pub fn import(file_name: &str, text: &str) -> Result<Imported, String> {
-    let json: Json =
-        serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|_| not_understood())?;
-    let drafts = if json.get("title").is_some() && json.get("steps").is_some() {
-        vec![recorder::read(&json)?]
-    } else if json.get("tests").is_some() && json.get("url").is_some() {
-        side::read(&json)?
-    } else {
-        return Err(not_understood());
-    };
+/// When the text is nothing that is understood; the message says what is.
+pub fn import(file_name: &str, text: &str, wishes: &Wishes) -> Result<Imported, String> {
+    let json = serde_json::from_str::<Json>(text.trim_start_matches('\u{feff}')).ok();
+    let by_json = wishes.from.or_else(|| json.as_ref().and_then(Form::of_json));
+    let not_json = || "it is no JSON".to_owned();
+    match by_json {
+        Some(Form::Recorder) => recordings(vec![recorder::read(&json.ok_or_else(not_json)?)?], file_name),
+        Some(Form::Side) => recordings(side::read(&json.ok_or_else(not_json)?)?, file_name),
+        Some(Form::Har) => sheets(
+            vec![har::read(&json.ok_or_else(not_json)?, file_name, wishes.apart)?],
+            wishes,
+        ),
+        _ => configuration(file_name, text, wishes),
+    }
+}
+
+fn configuration(file_name: &str, text: &str, wishes: &Wishes) -> Result<Imported, String> {
+    let root = Value::read(file_name, text)?;
+    let form = wishes.from.or_else(|| Form::of_value(&root));
+    match form {
+        Some(Form::OpenApi) => sheets(
+            vec![openapi::read(
+                &root,
+                file_name,
+                wishes.targets.first().map(String::as_str),
+            )?],
+            wishes,
+        ),
+        Some(Form::Kuma) => sheets(kuma::read(&root, file_name), wishes),
+        Some(Form::Gatus) => sheets(gatus::read(&root, file_name), wishes),
+        Some(Form::Blackbox) => {
+            let mut scrapes = match &wishes.scrape {
+                Some((name, text)) => scrape::read(&Value::read(name, text)?),
+                None => scrape::Scrapes::default(),
+            };
+            scrapes
+                .targets
+                .extend(scrape::named(&wishes.targets, &blackbox::modules(&root)));
+            sheets(blackbox::read(&root, file_name, scrapes)?, wishes)
+        }
+        Some(Form::Recorder | Form::Side | Form::Har) | None => {
+            Err(form::older(&root).unwrap_or_else(form::not_understood))
+        }
+    }
+}
+
+fn sheets(sheets: Vec<Sheet>, wishes: &Wishes) -> Result<Imported, String> {
+    let mut checks: Vec<ImportedCheck> = Vec::new();
+    // What belongs to a file without checks must be said all the same.
+    let mut homeless: Vec<String> = Vec::new();
+    for mut sheet in sheets {
+        sheet.tidy(&wishes.kinds);
+        if sheet.checks.is_empty() {
+            homeless.append(&mut sheet.left_out);
+            continue;
+        }
+        sheet.left_out.splice(0..0, homeless.drain(..));
+        checks.push(ImportedCheck {
+            file_name: format!("{}.yaml", sheet.name),
+            yaml: sheet.yaml(),
+            left_out: sheet.all_left_out(),
+        });
+    }
+    match (checks.last_mut(), homeless.is_empty()) {
+        (None, true) => Err("there is nothing to watch in it".to_owned()),
+        (None, false) => Err(format!("no check could be made of it: {}", homeless.join("; "))),
+        (Some(last), _) => {
+            for why in &homeless {
+                last.yaml.insert_str(
+                    0,
+                    &format!("{}\n", yaml::comment(&format!("left out: {why}"), 0).join("\n")),
+                );
+            }
+            last.left_out.append(&mut homeless);
+            Ok(Imported { checks })
+        }
+    }
+}
+
+fn recordings(drafts: Vec<Draft>, file_name: &str) -> Result<Imported, String> {
     let drafts: Vec<Draft> = drafts
         .into_iter()
         .filter(|draft| !draft.steps.is_empty())
@@ -81,11 +190,6 @@ pub fn import(file_name: &str, text: &str) -> Result<Imported, String> {
         })
         .collect();
     Ok(Imported { checks })
-}
-
-fn not_understood() -> String {
-    "this is no recording that is understood: neither JSON of the Recorder panel in Chrome's DevTools (`title` and `steps`) nor a project of Selenium IDE (`.side`, with `url` and `tests`)"
-        .to_owned()
 }
 
 /// A check needs a name, and a recording may have none.

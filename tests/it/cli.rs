@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 
+use clap::CommandFactory;
+
 use crate::support::{Folder, Site, output, text};
 
 fn folder(site: &Site) -> Folder {
@@ -34,7 +36,28 @@ async fn exit_codes_are_those_of_the_contract() {
         (&["run", "failing"], 2),
         (&["run", "blind"], 3),
         (&["run", "passing", "warning", "failing", "blind"], 2),
+        (
+            &["run", "passing", "failing", "warning", "--fail-on", "warning"],
+            2,
+        ),
+        (&["run", "failing", "blind"], 2),
         (&["run", "blind", "warning", "--fail-on", "warning"], 3),
+        (&["run", "passing", "blind", "warning"], 3),
+        (&["run", "passing", "warning", "--fail-on", "warning"], 1),
+        (&["run", "passing", "warning"], 0),
+        (&["run", "passing", "--repeat", "2"], 0),
+        (&["run", "failing", "--repeat", "2"], 2),
+        (&["run", "passing", "--repeat", "0"], 64),
+        (&["run", "passing", "--at-once", "0"], 64),
+        (&["run", "passing", "--junit", "/proc/nowhere/r.xml"], 70),
+        (&["run", "failing", "--json", "/proc/nowhere/r.json"], 70),
+        (
+            &["run", "passing", "--record", "--store", "postgres://db.example/x"],
+            64,
+        ),
+        (&["completions", "no-such-shell"], 64),
+        (&["import", "no-such-file.har"], 64),
+        (&["man"], 0),
         (&["run", "off"], 0),
         (&["run", "of*"], 64),
         (&["run", "no-such-check"], 64),
@@ -200,14 +223,136 @@ async fn sigterm_in_the_middle_leaves_a_report_of_what_ran() {
 }
 
 #[test]
+fn a_signal_in_the_middle_is_its_exit_code() {
+    let folder = Folder::new();
+    // Accepts, and never answers.
+    let hung = TcpListener::bind("127.0.0.1:0").unwrap();
+    let refused = format!("http: {{ url: \"http://{}/\" }}\n", "127.0.0.1:1");
+    folder
+        .write("haetae.yaml", "defaults: { every: 1m, timeout: 30s }\n")
+        .write("checks/refused.yaml", &refused)
+        .write(
+            "checks/hung.yaml",
+            &format!("http: {{ url: \"http://{}/\" }}\n", hung.local_addr().unwrap()),
+        );
+    for (signal, code) in [
+        (rustix::process::Signal::INT, 130),
+        (rustix::process::Signal::TERM, 143),
+    ] {
+        let mut child = crate::support::program(folder.path())
+            .arg("run")
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut stdout = std::io::BufReader::new(child.stdout.take().unwrap());
+        std::io::BufRead::read_line(&mut stdout, &mut line).unwrap();
+        assert!(line.contains("refused"), "{line}");
+        let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+    }
+}
+
+/// Every command there is, subcommands too, as it is typed.
+fn commands(command: &clap::Command, before: &[String]) -> Vec<Vec<String>> {
+    let mut all = Vec::new();
+    for below in command
+        .get_subcommands()
+        .filter(|below| below.get_name() != "help")
+    {
+        let path: Vec<String> = before
+            .iter()
+            .cloned()
+            .chain([below.get_name().to_owned()])
+            .collect();
+        all.extend(commands(below, &path));
+        all.push(path);
+    }
+    all
+}
+
+#[test]
 fn help_has_examples_everywhere() {
     let folder = Folder::new();
-    for command in [
-        "serve", "run", "trigger", "deploy", "token", "validate", "list", "show", "schema", "demo",
-    ] {
-        let help = text(&output(folder.path(), &[command, "--help"]).stdout);
-        assert!(help.contains("Examples:"), "{command}");
+    let all = commands(&haetae::cli::Args::command(), &[]);
+    assert!(all.len() > 20, "{all:?}");
+    for path in all.iter().map(Vec::as_slice).chain([&[][..]]) {
+        let args: Vec<&str> = path.iter().map(String::as_str).chain(["--help"]).collect();
+        let answer = output(folder.path(), &args);
+        assert_eq!(answer.status.code(), Some(0), "{args:?}");
+        assert!(text(&answer.stdout).contains("Examples:"), "{args:?}");
     }
+}
+
+#[test]
+fn every_command_has_a_manual_page_and_is_completed() {
+    let folder = Folder::new();
+    let pages = folder.path().join("man");
+    let answer = output(folder.path(), &["man", "--out", pages.to_str().unwrap()]);
+    assert_eq!(answer.status.code(), Some(0), "{}", text(&answer.stderr));
+    let main = text(&output(folder.path(), &["man"]).stdout);
+    assert!(
+        main.contains(".TH haetae 1") && main.contains("haetae\\-run(1)"),
+        "{main}"
+    );
+    for path in commands(&haetae::cli::Args::command(), &[]) {
+        let page = std::fs::read_to_string(pages.join(format!("haetae-{}.1", path.join("-")))).unwrap();
+        assert!(page.contains("Examples:"), "{path:?}");
+    }
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = text(&output(folder.path(), &["completions", shell]).stdout);
+        assert!(
+            script.contains("import") && script.contains("fail-on"),
+            "{shell}: {script}"
+        );
+    }
+    let script = folder.path().join("haetae.bash");
+    std::fs::write(&script, output(folder.path(), &["completions", "bash"]).stdout).unwrap();
+    let completed = std::process::Command::new("bash")
+        .arg("-c")
+        .arg(format!(
+            ". {}; COMP_WORDS=(haetae run --ju); COMP_CWORD=2; _haetae haetae --ju run; echo ${{COMPREPLY[@]}}",
+            script.display()
+        ))
+        .output()
+        .unwrap();
+    assert_eq!(text(&completed.stdout).trim(), "--junit --junit-steps");
+}
+
+#[test]
+fn a_new_folder_is_sound_and_keeps_what_was_there() {
+    let folder = Folder::new();
+    let first = output(folder.path(), &["init", "watch"]);
+    assert_eq!(first.status.code(), Some(0), "{}", text(&first.stderr));
+    assert!(text(&first.stderr).contains("validate --no-secrets"));
+    let watch = folder.path().join("watch");
+    let validated = output(&watch, &["validate", "--no-secrets"]);
+    let said = format!("{}{}", text(&validated.stdout), text(&validated.stderr));
+    assert_eq!(validated.status.code(), Some(0), "{said}");
+    assert!(said.contains("3 checks, 2 channels: all fine"), "{said}");
+    let listed = text(&output(&watch, &["list"]).stdout);
+    assert!(
+        listed.contains("web/front-page") && listed.contains("web/log-in"),
+        "{listed}"
+    );
+    std::fs::write(
+        watch.join("haetae.yaml"),
+        "defaults: { every: 2m, timeout: 9s }\n",
+    )
+    .unwrap();
+    std::fs::remove_file(watch.join("checks/web/front-page.yaml")).unwrap();
+    let second = output(&watch, &["init"]);
+    assert_eq!(second.status.code(), Some(0));
+    assert!(text(&second.stderr).contains("haetae.yaml is there already and was left alone"));
+    assert!(text(&second.stdout).contains("front-page.yaml"));
+    let kept = std::fs::read_to_string(watch.join("haetae.yaml")).unwrap();
+    assert_eq!(kept, "defaults: { every: 2m, timeout: 9s }\n");
+    assert!(
+        std::fs::read_to_string(watch.join(".gitignore"))
+            .unwrap()
+            .contains("/data/")
+    );
 }
 
 #[test]
