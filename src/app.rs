@@ -17,6 +17,7 @@ use crate::browser::{Browsers, clean_leftovers};
 use crate::check::domain::RdapServers;
 use crate::check::heartbeat::Heartbeats;
 use crate::check::host::Disks;
+use crate::check::load::Load;
 use crate::check::net::dns::Dns;
 use crate::check::net::tls::TlsRoots;
 use crate::check::net::tokens::Tokens;
@@ -117,11 +118,11 @@ impl App {
             services,
             remembered,
         } = Ground::prepare(&project, &options).await?;
-        let (commands, command_queue) = mpsc::channel(1_024);
-        let outbox = outbox(&project, &options, &store, &services, address, commands.clone())?;
+        let ((commands, command_queue), (orders, order_queue)) = (mpsc::channel(1_024), mpsc::channel(64));
         let status = Arc::new(Status::default());
+        let hears = listening(commands.clone(), Arc::clone(&status));
+        let outbox = outbox(&project, &options, &store, &services, address, hears)?;
         let (runner, reports) = Runner::new(Arc::clone(&services), permits(&project, options.runner));
-        let (orders, order_queue) = mpsc::channel(64);
         let (retention, to_run) = (project.settings.retention, project.to_run());
         let (project_in_use, project_seen) = watch::channel(Arc::new(project));
         let recorder = Recorder::new(
@@ -300,7 +301,7 @@ fn outbox(
     store: &Arc<dyn Store>,
     services: &Services,
     address: SocketAddr,
-    commands: mpsc::Sender<Asked>,
+    listener: Listener,
 ) -> Result<Arc<Outbox>, StartError> {
     let transport = Transport::new(&services.roots).map_err(StartError::Transport)?;
     let public_url = project.settings.public_url.clone();
@@ -312,7 +313,7 @@ fn outbox(
             language: project.settings.language,
         },
         transport: Arc::new(transport),
-        listener: listener(commands),
+        listener,
     });
     outbox.serve(&project.channels);
     Ok(Arc::new(outbox))
@@ -320,9 +321,13 @@ fn outbox(
 
 /// What the outbox has to say becomes a command. When so many are waiting that there is no
 /// room, the next attempt to send says it again.
-fn listener(commands: mpsc::Sender<Asked>) -> Listener {
+fn listening(commands: mpsc::Sender<Asked>, status: Arc<Status>) -> Listener {
     Arc::new(move |news| {
         let command = match news {
+            OutboxNews::Settled { channel, result, .. } => {
+                status.note_delivery(&channel, result);
+                return;
+            }
             OutboxNews::Channel { channel, trouble } => Command::ChannelState { channel, trouble },
             OutboxNews::FallBack {
                 delivery,
@@ -379,6 +384,7 @@ pub fn services_with_evidence(
         retry_budget: RetryBudget::default(),
         tokens: Tokens::default(),
         rdap: RdapServers::default(),
+        load: Load::default(),
         browsers: Browsers::new(project.settings.browsers.clone(), Arc::clone(&targets)),
         targets,
         heartbeats: Heartbeats::default(),

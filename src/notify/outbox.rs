@@ -32,6 +32,15 @@ pub enum OutboxNews {
         /// What is wrong.
         trouble: Option<String>,
     },
+    /// An attempt to send has ended.
+    Settled {
+        /// The delivery's key.
+        delivery: String,
+        /// To whom.
+        channel: ChannelName,
+        /// `sent`, `retry`, `dead`
+        result: &'static str,
+    },
     /// A channel's fallback should be told.
     FallBack {
         /// The delivery's key.
@@ -258,6 +267,15 @@ impl OutboxOptions {
 
     fn report(&self, channel: &Channel, delivery: Delivery, news: News) {
         let name = channel.name.clone();
+        (self.listener)(OutboxNews::Settled {
+            delivery: delivery.key.clone(),
+            channel: name.clone(),
+            result: match &news {
+                News::Works => "sent",
+                News::Waits | News::Failing { .. } => "retry",
+                News::GivenUp { .. } => "dead",
+            },
+        });
         let (trouble, fall_back) = match news {
             News::Waits => return,
             News::Works => (None, false),
