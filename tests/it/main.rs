@@ -23,6 +23,7 @@ mod http;
 mod jsonpath;
 mod korean;
 mod mail_dns;
+mod metrics;
 mod oncall;
 mod pages;
 mod peers;
