@@ -12,6 +12,7 @@ run: deps ## build, then start the demo and a server on this folder's checks/ an
 test: deps ## every test, the browser ones included, in real headless Chromium
 	@scripts/install-test-apps.sh
 	@scripts/install-test-servers.sh
+	@scripts/install-test-tools.sh
 	@scripts/install-test-browsers.sh
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		cargo nextest run; \

@@ -115,6 +115,7 @@ async fn measure() {
         redactor: SharedRedactor::default(),
         runner: RunnerOptions::default(),
         watch_files: false,
+        access: haetae::app::AccessRules::default(),
     };
     let project = load(&options.load);
     assert!(project.is_sound(), "{:?}", project.problems);

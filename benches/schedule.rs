@@ -219,6 +219,7 @@ async fn haetae(checks: u64, seconds: u64) {
         redactor: SharedRedactor::default(),
         runner: RunnerOptions::default(),
         watch_files: false,
+        access: haetae::app::AccessRules::default(),
     };
     let project = load(&options.load);
     assert!(project.is_sound(), "{:?}", project.problems);

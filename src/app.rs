@@ -7,13 +7,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+pub use crate::api::AccessRules;
 use crate::api::{self, ApiParts};
 use crate::browser::{Browsers, clean_leftovers};
+use crate::bulletin::Bulletin;
 use crate::check::domain::RdapServers;
 use crate::check::heartbeat::Heartbeats;
 use crate::check::host::Disks;
@@ -35,6 +39,7 @@ use crate::reload::Reloader;
 use crate::schedule::{Order, Runner, RunnerOptions};
 use crate::status::Status;
 use crate::store::{Remembered, SqliteStore, Store, StoreError};
+use crate::triggers::Triggers;
 
 /// Sending that is under way may go on this long at shutdown.
 const OUTBOX_LIMIT: Duration = Duration::from_secs(12);
@@ -53,6 +58,8 @@ pub struct AppOptions {
     pub runner: RunnerOptions,
     /// Reload when a file changes.
     pub watch_files: bool,
+    /// Who may ask without a token.
+    pub access: AccessRules,
 }
 
 /// Why haetae cannot start.
@@ -80,6 +87,11 @@ pub enum StartError {
         /// What the system says.
         why: io::Error,
     },
+    /// Others could ask, and nobody could log in.
+    #[error(
+        "others can reach {0}, and there is no token to log in with: make one with `haetae token create --scope read`, listen on 127.0.0.1, or add --insecure"
+    )]
+    NoToken(SocketAddr),
     /// Messages could not be sent.
     #[error("{0}")]
     Transport(String),
@@ -119,57 +131,44 @@ impl App {
             remembered,
         } = Ground::prepare(&project, &options).await?;
         let ((commands, command_queue), (orders, order_queue)) = (mpsc::channel(1_024), mpsc::channel(64));
-        let status = Arc::new(Status::default());
-        let hears = listening(commands.clone(), Arc::clone(&status));
+        let (bulletin, status) = (Arc::new(Bulletin::default()), Arc::new(Status::default()));
+        let hears = listening(commands.clone(), Arc::clone(&bulletin), Arc::clone(&status));
         let outbox = outbox(&project, &options, &store, &services, address, hears)?;
         let (runner, reports) = Runner::new(Arc::clone(&services), permits(&project, options.runner));
         let (retention, to_run) = (project.settings.retention, project.to_run());
         let (project_in_use, project_seen) = watch::channel(Arc::new(project));
-        let recorder = Recorder::new(
-            RecorderParts {
-                store: Arc::clone(&store),
-                outbox: Arc::clone(&outbox),
-                status: Arc::clone(&status),
-                orders: orders.clone(),
-                project: project_seen.clone(),
-            },
-            remembered,
-        );
+        let parts = RecorderParts {
+            store: Arc::clone(&store),
+            outbox: Arc::clone(&outbox),
+            status: Arc::clone(&status),
+            triggers: Arc::new(Triggers::default()),
+            bulletin,
+            orders: orders.clone(),
+            project: project_seen,
+        };
+        let reload_wanted = Arc::new(Notify::new());
+        let (stop_api, stop_reloads) = (CancellationToken::new(), CancellationToken::new());
+        let api = api_parts(&parts, &options, &services, &stop_api, &reload_wanted, commands);
+        let recorder = Recorder::new(parts, remembered);
         let recorder = tokio::spawn(recorder.run(reports, command_queue));
         let runner = tokio::spawn(runner.run(order_queue));
         let _ = orders.send(Order::Checks(to_run)).await;
-
-        let reload_wanted = Arc::new(Notify::new());
-        let (stop_api, stop_reloads) = (CancellationToken::new(), CancellationToken::new());
-        let reloader = Reloader {
-            load: options.load.clone(),
-            project: project_in_use,
-            orders: orders.clone(),
-            outbox: Arc::clone(&outbox),
-            status: Arc::clone(&status),
-            redactor: options.redactor.clone(),
-            wanted: Arc::clone(&reload_wanted),
-            watch_files: options.watch_files,
-        };
+        let reloader = reloader(
+            &options,
+            project_in_use,
+            &orders,
+            &outbox,
+            &status,
+            &reload_wanted,
+        );
         let housekeeping = housekeeping::start(Arc::clone(&store), retention, services.evidence_dir.clone())
             .await
             .map_err(StartError::Housekeeping)?;
-        let api = ApiParts {
-            store: Arc::clone(&store),
-            status,
-            services,
-            orders: orders.clone(),
-            project: project_seen,
-            reload_wanted,
-            commands,
-            wake_outbox: waker(&outbox),
-            started: wall_now(),
-        };
         Ok(Self {
             address,
             store,
             outbox,
-            api: tokio::spawn(api::serve(listener, api, stop_api.clone())),
+            api: tokio::spawn(api::serve(listener, api)),
             reloader: tokio::spawn(reloader.run(stop_reloads.clone())),
             stop_api,
             stop_reloads,
@@ -212,6 +211,54 @@ impl App {
     }
 }
 
+/// What requests are answered from is what the recorder works with, and a few things more.
+fn api_parts(
+    parts: &RecorderParts,
+    options: &AppOptions,
+    services: &Arc<Services>,
+    stop: &CancellationToken,
+    reload_wanted: &Arc<Notify>,
+    commands: mpsc::Sender<Asked>,
+) -> ApiParts {
+    ApiParts {
+        store: Arc::clone(&parts.store),
+        status: Arc::clone(&parts.status),
+        services: Arc::clone(services),
+        orders: parts.orders.clone(),
+        triggers: Arc::clone(&parts.triggers),
+        bulletin: Arc::clone(&parts.bulletin),
+        access: options.access,
+        stop: stop.clone(),
+        tasks: TaskTracker::new(),
+        redactor: options.redactor.clone(),
+        project: parts.project.clone(),
+        reload_wanted: Arc::clone(reload_wanted),
+        commands,
+        wake_outbox: waker(&parts.outbox),
+        started: wall_now(),
+    }
+}
+
+fn reloader(
+    options: &AppOptions,
+    project: watch::Sender<Arc<Project>>,
+    orders: &mpsc::Sender<Order>,
+    outbox: &Arc<Outbox>,
+    status: &Arc<Status>,
+    wanted: &Arc<Notify>,
+) -> Reloader {
+    Reloader {
+        load: options.load.clone(),
+        project,
+        orders: orders.clone(),
+        outbox: Arc::clone(outbox),
+        status: Arc::clone(status),
+        redactor: options.redactor.clone(),
+        wanted: Arc::clone(wanted),
+        watch_files: options.watch_files,
+    }
+}
+
 fn waker(outbox: &Arc<Outbox>) -> Arc<dyn Fn() + Send + Sync> {
     let outbox = Arc::clone(outbox);
     Arc::new(move || outbox.wake())
@@ -248,6 +295,12 @@ impl Ground {
         }
         options.redactor.learn(&project.secrets);
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path).await?);
+        if !options.listen.ip().is_loopback() && !options.access.insecure {
+            let tokens = store.tokens().await?;
+            if !tokens.iter().any(|(token, _)| token.holds(wall_now())) {
+                return Err(StartError::NoToken(options.listen));
+            }
+        }
         let listener = TcpListener::bind(options.listen)
             .await
             .map_err(|why| StartError::Listen {
@@ -321,11 +374,17 @@ fn outbox(
 
 /// What the outbox has to say becomes a command. When so many are waiting that there is no
 /// room, the next attempt to send says it again.
-fn listening(commands: mpsc::Sender<Asked>, status: Arc<Status>) -> Listener {
+fn listening(commands: mpsc::Sender<Asked>, bulletin: Arc<Bulletin>, status: Arc<Status>) -> Listener {
     Arc::new(move |news| {
         let command = match news {
-            OutboxNews::Settled { channel, result, .. } => {
+            OutboxNews::Settled {
+                delivery,
+                channel,
+                result,
+            } => {
                 status.note_delivery(&channel, result);
+                let data = json!({ "delivery": delivery, "channel": channel, "result": result });
+                bulletin.tell("delivery", data);
                 return;
             }
             OutboxNews::Channel { channel, trouble } => Command::ChannelState { channel, trouble },

@@ -58,6 +58,7 @@ pub async fn tidy(store: &dyn Store, retention: Retention, evidence_dir: PathBuf
     let horizon = Horizon {
         results: now - retention.results,
         incidents: now - retention.incidents,
+        audit: now - retention.audit,
     };
     match store.prune(horizon).await {
         Ok(rows) => tracing::info!(rows, "old rows removed"),

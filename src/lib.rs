@@ -31,6 +31,8 @@ pub mod import;
 
 // what people and machines touch
 pub mod status;
+pub mod bulletin;
+pub mod triggers;
 pub mod report;
 pub mod api;
 pub mod cli;

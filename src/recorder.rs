@@ -8,10 +8,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::bulletin::Bulletin;
 use crate::clock::wall_now;
 use crate::config::Project;
 use crate::engine::{Command, Effect, Engine, Memory, Refusal, Run};
@@ -22,6 +24,7 @@ use crate::notify::Outbox;
 use crate::schedule::{Finished, Order, Report};
 use crate::status::Status;
 use crate::store::{Remembered, Store, StoreError};
+use crate::triggers::Triggers;
 
 /// Quiet runs wait this long for company.
 const BATCH_WAIT: Duration = Duration::from_secs(1);
@@ -44,6 +47,10 @@ pub struct RecorderParts {
     pub outbox: Arc<Outbox>,
     /// What pages show.
     pub status: Arc<Status>,
+    /// Runs that somebody asked for.
+    pub triggers: Arc<Triggers>,
+    /// Where what happens is told.
+    pub bulletin: Arc<Bulletin>,
     /// Asks for rechecks.
     pub orders: mpsc::Sender<Order>,
     /// The configuration in use.
@@ -160,10 +167,19 @@ impl Recorder {
             Report::Finished(finished) => {
                 let lateness = finished.lateness;
                 if let Some(effect) = self.engine.take_run(run_of(*finished), wall_now()) {
-                    self.note(&effect, lateness);
-                    for (id, after) in effect.recheck {
-                        let _ = self.parts.orders.send(Order::Recheck(id, after)).await;
-                    }
+                    self.follow(effect, lateness).await;
+                }
+            }
+            Report::Triggered(finished, tag) => {
+                let (now, lateness) = (wall_now(), finished.lateness);
+                let (record, effect) = self.engine.take_triggered(run_of(*finished), &tag, now);
+                if let Some(effect) = effect {
+                    self.follow(effect, lateness).await;
+                }
+                if let Some(run) = self.parts.triggers.runs.take(&tag.id, record, now) {
+                    let (done, total) = (run.done(), run.checks.len());
+                    let data = json!({ "id": tag.id, "state": run.state, "done": done, "total": total, "worst": run.worst });
+                    self.parts.bulletin.tell("run", data);
                 }
             }
         }
@@ -173,7 +189,29 @@ impl Recorder {
         self.flush_at.get_or_insert(Instant::now() + BATCH_WAIT);
     }
 
+    /// What a run led to is shown, and looked at again where need be.
+    async fn follow(&self, effect: Effect, lateness: Duration) {
+        self.note(&effect, lateness);
+        for (id, after) in effect.recheck {
+            let _ = self.parts.orders.send(Order::Recheck(id, after)).await;
+        }
+    }
+
+    /// Tells of a run whose level is not that of the run before.
+    fn tell_of_level(&self, effect: &Effect) {
+        let (check, level) = (&effect.record.check, effect.record.verdict.level);
+        let before = self.parts.status.check(check).last_level.unwrap_or_default();
+        if before != level {
+            let data = json!({
+                "check": check, "run": effect.record.run, "from": before, "to": level,
+                "believed": effect.state.level(), "headline": effect.record.verdict.headline(),
+            });
+            self.parts.bulletin.tell("check", data);
+        }
+    }
+
     fn note(&self, effect: &Effect, lateness: Duration) {
+        self.tell_of_level(effect);
         self.parts
             .status
             .note_run(&effect.record, &effect.state, lateness);
@@ -183,6 +221,12 @@ impl Recorder {
         let incident = self.engine.ledger().get(&transition.incident);
         let held = incident.and_then(|incident| incident.held.as_ref());
         self.parts.status.note_change(transition.kind, held);
+        let data = json!({
+            "incident": transition.incident, "check": transition.check, "change": transition.kind,
+            "from": transition.from, "to": transition.to, "headline": transition.verdict.headline(),
+            "held": held.map(ToString::to_string),
+        });
+        self.parts.bulletin.tell("incident", data);
         tracing::info!(
             check = %transition.check,
             incident = %transition.incident,
@@ -276,6 +320,8 @@ impl Recorder {
         let pending = self.engine.pending();
         let excess = pending.runs.len().saturating_sub(MOST_UNWRITTEN);
         pending.runs.drain(..excess);
+        let excess = pending.triggered.len().saturating_sub(MOST_UNWRITTEN);
+        pending.triggered.drain(..excess);
         let excess = pending.late.len().saturating_sub(MOST_UNWRITTEN);
         pending.late.drain(..excess);
         let since = *self.failing_since.get_or_insert_with(Instant::now);

@@ -2,8 +2,8 @@
 
 use super::CheckState;
 use crate::model::{
-    ChannelName, CheckId, Incident, IncidentId, Owed, Quiet, RunRecord, Suppression, TimelineEntry,
-    Timestamp, Transition,
+    ChannelName, CheckId, Incident, IncidentId, Owed, Quiet, RunId, RunRecord, Suppression, TimelineEntry,
+    Timestamp, Transition, TriggerTag,
 };
 
 /// A change of one incident, with all it owes.
@@ -48,6 +48,8 @@ pub struct StormOver {
 pub struct Batch {
     /// Runs for the history.
     pub runs: Vec<RunRecord>,
+    /// Of these runs somebody asked for, and why.
+    pub triggered: Vec<(RunId, TriggerTag)>,
     /// Runs that were due and did not happen, because the one before still ran.
     pub late: Vec<(CheckId, Timestamp)>,
     /// The latest state of each check that ran.

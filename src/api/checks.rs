@@ -1,18 +1,17 @@
 //! `/api/v1/checks`, `/api/v1/results`
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::extract::{Asked, and_one, cut, listed, page};
 use super::problem::ApiProblem;
 use super::router::Parts;
 use crate::check::Runnable;
-use crate::model::{CheckId, Level, Schedule, format_duration, is_in_group};
+use crate::model::{CheckId, Level, Schedule, Timestamp, format_duration, is_in_group};
 use crate::status::CheckStatus;
-
-/// Rows in one answer.
-const MOST_ROWS: u32 = 1_000;
+use crate::store::ResultRow;
 
 /// Filters of the list.
 #[derive(Deserialize)]
@@ -20,10 +19,13 @@ pub struct Filter {
     group: Option<String>,
     level: Option<String>,
     tag: Option<String>,
+    limit: Option<u32>,
+    after: Option<String>,
 }
 
 /// Every check that fits, in order of ids.
-pub async fn list(State(parts): Parts, Query(filter): Query<Filter>) -> Result<Json<Value>, ApiProblem> {
+pub async fn list(State(parts): Parts, Asked(filter): Asked<Filter>) -> Result<Json<Value>, ApiProblem> {
+    let page = page(filter.limit, filter.after, 1_000)?;
     let level = match &filter.level {
         None => None,
         Some(word) => Some(Level::from_word(word).ok_or_else(|| {
@@ -46,7 +48,8 @@ pub async fn list(State(parts): Parts, Query(filter): Query<Filter>) -> Result<J
         .filter(|(_, status)| level.is_none_or(|level| status.level == level))
         .map(|(runnable, status)| to_json(runnable, &status))
         .collect();
-    Ok(Json(json!({ "checks": checks })))
+    let id = |check: &Value| check["id"].as_str().unwrap_or_default().to_owned();
+    listed("checks", cut(checks, &page, id), &page, id)
 }
 
 /// One check.
@@ -64,18 +67,25 @@ pub async fn show(State(parts): Parts, Path(id): Path<String>) -> Result<Json<Va
 #[derive(Deserialize)]
 pub struct ResultsQuery {
     check: String,
+    since: Option<Timestamp>,
     limit: Option<u32>,
+    after: Option<String>,
 }
 
 /// A check's runs, the newest first.
 pub async fn results(
     State(parts): Parts,
-    Query(query): Query<ResultsQuery>,
+    Asked(query): Asked<ResultsQuery>,
 ) -> Result<Json<Value>, ApiProblem> {
     let id = CheckId::parse(&query.check).map_err(|_| ApiProblem::not_found("there is no such check"))?;
-    let limit = query.limit.unwrap_or(100).min(MOST_ROWS);
-    let rows = parts.store.results(&id, limit).await?;
-    Ok(Json(json!({ "results": rows })))
+    let page = page(query.limit, query.after, 100)?;
+    let rows = parts
+        .store
+        .results_page(&id, query.since, &and_one(&page))
+        .await?;
+    let (names, rows): (Vec<String>, Vec<ResultRow>) = rows.into_iter().unzip();
+    let last = names.get(page.limit as usize - 1).cloned().unwrap_or_default();
+    listed("results", rows, &page, |_| last.clone())
 }
 
 fn to_json(runnable: &Runnable, status: &CheckStatus) -> Value {

@@ -1,13 +1,16 @@
 //! `/api/v1/incidents`, `/api/v1/deliveries`
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::extract::{Asked, and_one, listed, page};
+use super::oncall::Paging;
 use super::problem::ApiProblem;
 use super::router::Parts;
-use crate::model::IncidentId;
+use crate::model::{CheckId, IncidentId, Timestamp};
+use crate::store::IncidentFilter;
 
 const MOST_ROWS: u32 = 1_000;
 
@@ -15,13 +18,16 @@ const MOST_ROWS: u32 = 1_000;
 #[derive(Deserialize)]
 pub struct IncidentQuery {
     state: Option<String>,
+    check: Option<String>,
+    since: Option<Timestamp>,
     limit: Option<u32>,
+    after: Option<String>,
 }
 
 /// Incidents, the newest first.
 pub async fn list(
     State(parts): Parts,
-    Query(query): Query<IncidentQuery>,
+    Asked(query): Asked<IncidentQuery>,
 ) -> Result<Json<Value>, ApiProblem> {
     let open_only = match query.state.as_deref() {
         None | Some("all") => false,
@@ -32,9 +38,15 @@ pub async fn list(
             )));
         }
     };
-    let limit = query.limit.unwrap_or(100).min(MOST_ROWS);
-    let incidents = parts.store.incidents(open_only, limit).await?;
-    Ok(Json(json!({ "incidents": incidents })))
+    let check = query.check.as_deref().map(CheckId::parse).transpose();
+    let filter = IncidentFilter {
+        open_only,
+        check: check.map_err(|_| ApiProblem::bad_request("`check` is not the id of a check"))?,
+        since: query.since,
+    };
+    let page = page(query.limit, query.after, 100)?;
+    let incidents = parts.store.incidents_page(&filter, &and_one(&page)).await?;
+    listed("incidents", incidents, &page, |incident| incident.id.to_string())
 }
 
 /// One incident with its timeline and its messages.
@@ -53,18 +65,9 @@ pub async fn show(State(parts): Parts, Path(id): Path<String>) -> Result<Json<Va
     })))
 }
 
-/// How many deliveries.
-#[derive(Deserialize)]
-pub struct DeliveryQuery {
-    limit: Option<u32>,
-}
-
 /// Deliveries, the newest first.
-pub async fn deliveries(
-    State(parts): Parts,
-    Query(query): Query<DeliveryQuery>,
-) -> Result<Json<Value>, ApiProblem> {
-    let limit = query.limit.unwrap_or(100).min(MOST_ROWS);
-    let rows = parts.store.deliveries(None, limit).await?;
-    Ok(Json(json!({ "deliveries": rows })))
+pub async fn deliveries(State(parts): Parts, Asked(query): Asked<Paging>) -> Result<Json<Value>, ApiProblem> {
+    let page = page(query.limit, query.after, 100)?;
+    let rows = parts.store.deliveries_page(&and_one(&page)).await?;
+    listed("deliveries", rows, &page, |row| row.key.clone())
 }

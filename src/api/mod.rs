@@ -2,15 +2,28 @@
 //!
 //! Invariant: nothing here decides anything about checks or alerts.
 
+mod access;
+mod audit;
 mod checks;
+mod deployments;
+mod events;
+mod extract;
+mod guard;
 mod heartbeats;
 mod incidents;
+mod limiter;
+mod login;
 mod metrics;
 mod oncall;
+mod openapi;
 mod pages;
 mod problem;
 mod router;
+mod runs;
+mod schemas;
+mod table;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,14 +31,19 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+pub use access::AccessRules;
+
+use crate::bulletin::Bulletin;
 use crate::check::Services;
 use crate::config::Project;
 use crate::mailbox::Asked;
-use crate::model::Timestamp;
+use crate::model::{SharedRedactor, Timestamp};
 use crate::schedule::Order;
 use crate::status::Status;
 use crate::store::Store;
+use crate::triggers::Triggers;
 
 /// Open requests may take this long to end at shutdown.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(3);
@@ -40,6 +58,18 @@ pub struct ApiParts {
     pub services: Arc<Services>,
     /// Tells the runner.
     pub orders: mpsc::Sender<Order>,
+    /// Runs that somebody asked for.
+    pub triggers: Arc<Triggers>,
+    /// What happens, for who listens.
+    pub bulletin: Arc<Bulletin>,
+    /// Who may ask without a token.
+    pub access: AccessRules,
+    /// Ends the server, and answers that go on.
+    pub stop: CancellationToken,
+    /// What goes on behind answers.
+    pub tasks: TaskTracker,
+    /// The mask over what is written down of requests.
+    pub redactor: SharedRedactor,
     /// The configuration in use.
     pub project: watch::Receiver<Arc<Project>>,
     /// Asks for a reload.
@@ -59,8 +89,9 @@ impl ApiParts {
 }
 
 /// Answers requests until it is stopped.
-pub async fn serve(listener: TcpListener, parts: ApiParts, stop: CancellationToken) {
-    let app = router::router(Arc::new(parts));
+pub async fn serve(listener: TcpListener, parts: ApiParts) {
+    let (stop, tasks) = (parts.stop.clone(), parts.tasks.clone());
+    let app = router::router(Arc::new(parts)).into_make_service_with_connect_info::<SocketAddr>();
     let stopped = stop.clone();
     let server = axum::serve(listener, app).with_graceful_shutdown(async move { stopped.cancelled().await });
     let server = server.into_future();
@@ -75,4 +106,6 @@ pub async fn serve(listener: TcpListener, parts: ApiParts, stop: CancellationTok
             let _ = timeout(SHUTDOWN_LIMIT, server).await;
         }
     }
+    tasks.close();
+    let _ = timeout(SHUTDOWN_LIMIT, tasks.wait()).await;
 }

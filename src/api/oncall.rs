@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::Extension;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -10,6 +11,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::ApiParts;
+use super::access::Caller;
+use super::extract::{Asked, Body, cut, listed, page};
+use super::guard::DoneBy;
 use super::problem::ApiProblem;
 use super::router::Parts;
 use crate::clock::wall_now;
@@ -22,11 +26,10 @@ use crate::model::{
 use crate::notify::PressKind;
 use crate::report::{Ran, Story, Told, explain};
 
-/// A deployment is quiet for at most so long.
-const LONGEST_DEPLOYMENT: Duration = Duration::from_hours(2);
 /// A silence lasts at most so long: what is silenced for ever should be taken out.
 const LONGEST_SILENCE: Duration = Duration::from_hours(24 * 90);
 const LONGEST_TEXT: usize = 500;
+const MOST_QUIETS: u32 = 10_000;
 
 impl From<AskError> for ApiProblem {
     fn from(error: AskError) -> Self {
@@ -51,7 +54,7 @@ pub struct Acknowledging {
 pub async fn acknowledge(
     State(parts): Parts,
     Path(id): Path<String>,
-    Json(request): Json<Acknowledging>,
+    Body(request): Body<Acknowledging>,
 ) -> Result<Json<Value>, ApiProblem> {
     let command = Command::Acknowledge {
         incident: IncidentId(id.clone()),
@@ -74,7 +77,7 @@ pub struct Marking {
 pub async fn mark(
     State(parts): Parts,
     Path(id): Path<String>,
-    Json(request): Json<Marking>,
+    Body(request): Body<Marking>,
 ) -> Result<Json<Value>, ApiProblem> {
     let verdict = MarkedAs::ALL
         .iter()
@@ -97,14 +100,14 @@ async fn show(parts: &ApiParts, id: &str) -> Result<Json<Value>, ApiProblem> {
     Ok(Json(json!({ "incident": incident })))
 }
 
-fn said(name: &str, text: String) -> Result<String, ApiProblem> {
+pub(super) fn said(name: &str, text: String) -> Result<String, ApiProblem> {
     if text.trim().is_empty() {
         return Err(ApiProblem::bad_request(format!("`{name}` must say something")));
     }
     bounded(name, text)
 }
 
-fn bounded(name: &str, text: String) -> Result<String, ApiProblem> {
+pub(super) fn bounded(name: &str, text: String) -> Result<String, ApiProblem> {
     if text.chars().count() > LONGEST_TEXT {
         return Err(ApiProblem::bad_request(format!(
             "`{name}` is longer than {LONGEST_TEXT} characters"
@@ -128,7 +131,7 @@ pub struct Silencing {
 /// Begins a silence.
 pub async fn silence(
     State(parts): Parts,
-    Json(request): Json<Silencing>,
+    Body(request): Body<Silencing>,
 ) -> Result<(StatusCode, Json<Value>), ApiProblem> {
     let now = wall_now();
     let starts = request.starts.unwrap_or(now);
@@ -164,73 +167,52 @@ pub async fn silence(
     Ok((StatusCode::CREATED, Json(json!({ "silence": quiet }))))
 }
 
-fn new_id() -> String {
+pub(super) fn new_id() -> String {
     IncidentId::from_entropy(fastrand::u64(..)).0
 }
 
-fn matcher(parts: &ApiParts, matcher: &Value) -> Result<Matcher, ApiProblem> {
+pub(super) fn matcher(parts: &ApiParts, matcher: &Value) -> Result<Matcher, ApiProblem> {
     read_matcher(&matcher.to_string(), &parts.project().windows)
         .map_err(|why| ApiProblem::bad_request(format!("`match`: {why}")))
 }
 
-/// Silences and deployments that have not ended.
-pub async fn silences(State(parts): Parts) -> Result<Json<Value>, ApiProblem> {
-    let quiets = parts.store.quiets(wall_now(), false, 1_000).await?;
-    Ok(Json(json!({ "silences": quiets })))
+/// A part of a list.
+#[derive(Deserialize)]
+pub struct Paging {
+    pub(super) limit: Option<u32>,
+    pub(super) after: Option<String>,
+}
+
+/// Silences and deployments that have not ended, the last to end first.
+pub async fn silences(State(parts): Parts, Asked(paging): Asked<Paging>) -> Result<Json<Value>, ApiProblem> {
+    let page = page(paging.limit, paging.after, 1_000)?;
+    let quiets = parts.store.quiets(wall_now(), false, MOST_QUIETS).await?;
+    listed(
+        "silences",
+        cut(quiets, &page, |quiet| quiet.id.clone()),
+        &page,
+        |quiet| quiet.id.clone(),
+    )
 }
 
 /// Ends a silence now.
-pub async fn end_silence(State(parts): Parts, Path(id): Path<String>) -> Result<Json<Value>, ApiProblem> {
+pub async fn end_silence(
+    State(parts): Parts,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiProblem> {
     let command = Command::EndQuiet {
         id: id.clone(),
-        by: "the API".into(),
+        by: caller.name,
     };
     ask(&parts.commands, command).await?;
     Ok(Json(json!({ "ended": id })))
 }
 
-/// A release is under way.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Deploying {
-    r#match: Value,
-    quiet_for: String,
-    note: String,
-    #[serde(default)]
-    by: String,
-}
-
-/// Quiets matching incidents while something is being released, for a bounded time.
-pub async fn deploy(
-    State(parts): Parts,
-    Json(request): Json<Deploying>,
-) -> Result<(StatusCode, Json<Value>), ApiProblem> {
-    let span = parse_duration(&request.quiet_for).map_err(|why| ApiProblem::bad_request(why.to_string()))?;
-    if span.is_zero() || span > LONGEST_DEPLOYMENT {
-        return Err(ApiProblem::bad_request(
-            "`quiet_for` is more than nothing, and 2h at most",
-        ));
-    }
-    let now = wall_now();
-    let quiet = Quiet {
-        id: new_id(),
-        kind: QuietKind::Deployment,
-        matcher: matcher(&parts, &request.r#match)?,
-        by: if request.by.is_empty() {
-            "a deployment".into()
-        } else {
-            bounded("by", request.by)?
-        },
-        reason: said("note", request.note)?,
-        starts: now,
-        ends: now + span,
-    };
-    ask(&parts.commands, Command::Quieten(quiet.clone())).await?;
-    Ok((StatusCode::CREATED, Json(json!({ "deployment": quiet }))))
-}
-
 /// How every channel fares.
-pub async fn channels(State(parts): Parts) -> Result<Json<Value>, ApiProblem> {
+pub async fn channels(State(parts): Parts, Asked(paging): Asked<Paging>) -> Result<Json<Value>, ApiProblem> {
+    let page = page(paging.limit, paging.after, 1_000)?;
+    let name = |channel: &Value| channel["channel"].as_str().unwrap_or_default().to_owned();
     let rows = parts.store.channels().await?;
     let project = parts.project();
     let known: Vec<Value> = project
@@ -241,7 +223,7 @@ pub async fn channels(State(parts): Parts) -> Result<Json<Value>, ApiProblem> {
             json!({ "channel": channel.name, "kind": channel.kind, "fallback": channel.fallback, "deliveries": row })
         })
         .collect();
-    Ok(Json(json!({ "channels": known })))
+    listed("channels", cut(known, &page, name), &page, name)
 }
 
 /// Which deliveries.
@@ -252,7 +234,7 @@ pub struct Resending {
 }
 
 /// Takes given-up deliveries up again.
-pub async fn resend(State(parts): Parts, Json(request): Json<Resending>) -> Result<Json<Value>, ApiProblem> {
+pub async fn resend(State(parts): Parts, Body(request): Body<Resending>) -> Result<Json<Value>, ApiProblem> {
     let count = parts.store.resend(request.key.as_deref(), wall_now()).await?;
     if let Some(key) = request.key.filter(|_| count == 0) {
         return Err(ApiProblem::not_found(format!("no delivery `{key}` was given up")));
@@ -321,7 +303,11 @@ async fn story(parts: &ApiParts, check: &CheckId, incident: Option<Incident>) ->
 }
 
 /// A button pressed in Slack. Only what a channel's secret has signed is listened to.
-pub async fn pressed(State(parts): Parts, headers: HeaderMap, body: Bytes) -> Result<StatusCode, ApiProblem> {
+pub async fn pressed(
+    State(parts): Parts,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Extension<DoneBy>, ApiProblem> {
     let header = |name: &str| {
         headers
             .get(name)
@@ -330,12 +316,19 @@ pub async fn pressed(State(parts): Parts, headers: HeaderMap, body: Bytes) -> Re
     };
     let (timestamp, signature) = (header("x-slack-request-timestamp"), header("x-slack-signature"));
     let project = parts.project();
-    let pressed = project
+    let (channel, pressed) = project
         .channels
         .iter()
-        .find_map(|channel| channel.sender.pressed(timestamp, signature, &body))
-        .ok_or_else(|| ApiProblem::forbidden("no channel's signing secret has signed this"))?
-        .map_err(ApiProblem::bad_request)?;
+        .find_map(|channel| {
+            let pressed = channel.sender.pressed(timestamp, signature, &body)?;
+            Some((channel.name.to_string(), pressed))
+        })
+        .ok_or_else(|| ApiProblem::forbidden("no channel's signing secret has signed this"))?;
+    let pressed = pressed.map_err(ApiProblem::bad_request)?;
+    let done_by = DoneBy {
+        who: channel,
+        by: pressed.by.clone(),
+    };
     let command = match pressed.kind {
         PressKind::Acknowledge => Command::Acknowledge {
             incident: pressed.incident,
@@ -361,5 +354,5 @@ pub async fn pressed(State(parts): Parts, headers: HeaderMap, body: Bytes) -> Re
         }
     };
     ask(&parts.commands, command).await?;
-    Ok(StatusCode::OK)
+    Ok(Extension(done_by))
 }

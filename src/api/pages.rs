@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path as FilePath};
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{Path, State};
+use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
 
+use super::extract::Asked;
 use super::problem::ApiProblem;
 use super::router::Parts;
+use super::runs;
 use crate::evidence::read_files;
 use crate::model::{
     CheckId, Incident, IncidentId, Level, Quantity, RunId, RunRecord, StepResult, TimelineEntry, Timestamp,
@@ -314,28 +316,32 @@ fn step(row: TransitionRow) -> Step {
     }
 }
 
-/// Which check a run belongs to.
+/// Which check a run belongs to; none for a triggered run of several.
 #[derive(Debug, serde::Deserialize)]
 pub struct OfCheck {
-    check: String,
+    check: Option<String>,
 }
 
 /// The report is one file that also works alone: its style stands in it, and its pictures.
 const REPORT_POLICY: &str =
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
-/// `/runs/ID?check=CHECK`: the report of one run.
+/// `/runs/ID?check=CHECK`: the report of one run. `/runs/ID`: that of a triggered run.
 pub async fn run(
     State(parts): Parts,
     Path(run): Path<String>,
-    Query(of): Query<OfCheck>,
+    Asked(of): Asked<OfCheck>,
 ) -> Result<Response, ApiProblem> {
+    let Some(of_check) = of.check else {
+        let triggered = runs::find(&parts, &run).await?;
+        return report(&runs::judged(&triggered)).await;
+    };
     let missing = || {
         ApiProblem::not_found(format!(
             "there is no report of the run `{run}`: reports are kept of runs that were not ok"
         ))
     };
-    let id = CheckId::parse(&of.check).map_err(|_| missing())?;
+    let id = CheckId::parse(&of_check).map_err(|_| missing())?;
     let rows = parts.store.results(&id, MOST_RUNS).await?;
     let row = rows.into_iter().find(|row| row.run == run).ok_or_else(missing)?;
     let detail = row.detail.ok_or_else(missing)?;
@@ -355,11 +361,13 @@ pub async fn run(
         name: check.map_or_else(|| id.to_string(), |check| check.name.clone()),
         place: check.map(|check| check.place.clone()).unwrap_or_default(),
     }];
-    let (pictures, sources) = read_files(&judged).await;
-    let html = report_of(&judged, &pictures, &sources, crate::clock::wall_now()).map_err(|error| {
-        tracing::error!(%error, "a report could not be written");
-        missing()
-    })?;
+    report(&judged).await
+}
+
+async fn report(judged: &[Judged]) -> Result<Response, ApiProblem> {
+    let (pictures, sources) = read_files(judged).await;
+    let html = report_of(judged, &pictures, &sources, crate::clock::wall_now())
+        .map_err(|error| ApiProblem::internal(&error))?;
     Ok(([(header::CONTENT_SECURITY_POLICY, REPORT_POLICY)], Html(html)).into_response())
 }
 
@@ -394,9 +402,6 @@ pub async fn style() -> Response {
 fn page(template: &impl Template) -> Response {
     match template.render() {
         Ok(html) => Html(html).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "a page could not be written");
-            (StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written").into_response()
-        }
+        Err(error) => ApiProblem::internal(&error).into_response(),
     }
 }

@@ -1,26 +1,20 @@
-//! Every route on one page.
+//! The table as a router, and what holds for every request.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
-use axum::{Json, Router};
-use serde_json::json;
+use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
-use tower_http::timeout::TimeoutLayer;
 use url::Url;
 
+use super::ApiParts;
+use super::guard::{Gate, Guard, LARGEST_REQUEST_BYTES, guard};
 use super::problem::ApiProblem;
-use super::{ApiParts, checks, heartbeats, incidents, metrics, oncall, pages};
-
-const LARGEST_REQUEST_BYTES: usize = 256 * 1024;
-const LONGEST_REQUEST: Duration = Duration::from_secs(30);
+use super::table::ENDPOINTS;
 
 /// Pages need nothing from elsewhere, and run no script that is not ours.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -29,58 +23,29 @@ pub(super) type Parts = State<Arc<ApiParts>>;
 
 /// The whole HTTP surface.
 pub fn router(parts: Arc<ApiParts>) -> Router {
-    Router::new()
-        // pages
-        .route("/", get(pages::overview))
-        .route("/checks/{*id}", get(pages::check))
-        .route("/incidents/{id}", get(pages::incident))
-        .route("/runs/{id}", get(pages::run))
-        .route("/evidence/{*path}", get(pages::evidence))
-        .route("/style.css", get(pages::style))
-        // API
-        .route("/api/v1/checks", get(checks::list))
-        .route("/api/v1/checks/{*id}", get(checks::show))
-        .route("/api/v1/results", get(checks::results))
-        .route("/api/v1/incidents", get(incidents::list))
-        .route("/api/v1/incidents/{id}", get(incidents::show))
-        .route("/api/v1/incidents/{id}/ack", post(oncall::acknowledge))
-        .route("/api/v1/incidents/{id}/mark", post(oncall::mark))
-        .route("/api/v1/silences", get(oncall::silences).post(oncall::silence))
-        .route("/api/v1/silences/{id}", delete(oncall::end_silence))
-        .route("/api/v1/deployments", post(oncall::deploy))
-        .route("/api/v1/channels", get(oncall::channels))
-        .route("/api/v1/deliveries", get(incidents::deliveries))
-        .route("/api/v1/deliveries/resend", post(oncall::resend))
-        .route("/api/v1/explain/{*what}", get(oncall::explained))
-        .route(
-            "/api/v1/heartbeats/{token}",
-            get(heartbeats::success).post(heartbeats::success),
-        )
-        .route(
-            "/api/v1/heartbeats/{token}/start",
-            get(heartbeats::start).post(heartbeats::start),
-        )
-        .route(
-            "/api/v1/heartbeats/{token}/fail",
-            get(heartbeats::fail).post(heartbeats::fail),
-        )
-        .route("/slack/interactions", post(oncall::pressed))
-        // for machines
-        .route("/metrics", get(metrics::metrics))
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
-        .route("/-/reload", post(reload))
+    let gate = Arc::new(Gate::default());
+    let mut router = Router::new();
+    for endpoint in ENDPOINTS {
+        let post = Guard {
+            parts: Arc::clone(&parts),
+            endpoint,
+            gate: Arc::clone(&gate),
+        };
+        let guarded = (endpoint.handler)().route_layer(middleware::from_fn_with_state(post, guard));
+        router = router.route(endpoint.path, guarded);
+    }
+    router
         .fallback(async || ApiProblem::not_found("there is nothing here"))
+        .method_not_allowed_fallback(async || ApiProblem::wrong_method())
         .layer(middleware::from_fn_with_state(
             Arc::clone(&parts),
             refuse_foreign_hosts,
         ))
-        .layer(RequestBodyLimitLayer::new(LARGEST_REQUEST_BYTES))
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::SERVICE_UNAVAILABLE,
-            LONGEST_REQUEST,
-        ))
-        .layer(CatchPanicLayer::new())
+        .layer(Extension(gate))
+        .layer(DefaultBodyLimit::max(LARGEST_REQUEST_BYTES))
+        .layer(CatchPanicLayer::custom(|_| {
+            ApiProblem::internal(&"an endpoint panicked").into_response()
+        }))
         .layer(fixed_header("content-security-policy", POLICY))
         .layer(fixed_header("x-content-type-options", "nosniff"))
         .layer(fixed_header("referrer-policy", "no-referrer"))
@@ -144,23 +109,6 @@ fn is_known_host(host: &str, public: Option<&Url>) -> bool {
         }
         None => false,
     }
-}
-
-/// The process answers.
-async fn healthz() -> &'static str {
-    "ok\n"
-}
-
-/// The store can be read.
-async fn readyz(State(parts): Parts) -> Result<&'static str, ApiProblem> {
-    parts.store.delivery_counts().await?;
-    Ok("ready\n")
-}
-
-async fn reload(State(parts): Parts) -> Response {
-    parts.reload_wanted.notify_one();
-    let body = json!({ "accepted": true, "result": "shown at / and in the log" });
-    (StatusCode::ACCEPTED, Json(body)).into_response()
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ mod scenario;
 mod schema;
 mod serve;
 mod show;
+mod token;
+mod trigger;
 mod validate;
 
 use std::collections::BTreeSet;
@@ -81,6 +83,12 @@ enum Command {
     List(list::ListArgs),
     /// One check with every effective value and where it comes from
     Show(show::ShowArgs),
+    /// The same as run, done by a running server; waits for the result
+    Trigger(trigger::TriggerArgs),
+    /// A release: quiet for a while, warmed up, verified
+    Deploy(trigger::DeployArgs),
+    /// Who may ask a server that others can reach
+    Token(token::TokenArgs),
     /// What is wrong now
     Incidents(oncall::IncidentsArgs),
     /// Take care of an incident: no reminders, no escalation, until it gets worse
@@ -124,6 +132,9 @@ pub async fn main(args: Args) -> Exit {
         Command::Validate(args) => validate::validate(&context, &args),
         Command::List(args) => list::list(&context, &args),
         Command::Show(args) => show::show(&context, &args),
+        Command::Trigger(args) => trigger::trigger(&context, args).await,
+        Command::Deploy(args) => trigger::deploy(&context, args).await,
+        Command::Token(args) => token::token(&context, args).await,
         Command::Incidents(args) => oncall::incidents(&context, args).await,
         Command::Ack(args) => oncall::ack(&context, args).await,
         Command::Silence(args) => oncall::silence(&context, args).await,

@@ -1,6 +1,5 @@
 //! `haetae run`: one run now, without a server and without a database.
 
-use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,10 +16,10 @@ use crate::browser::clean_leftovers;
 use crate::check::{Pool, Runnable, Services};
 use crate::clock::wall_now;
 use crate::config::Project;
-use crate::decode::{Problem, SecretMode, Severity, nearest};
+use crate::decode::{Problem, SecretMode, Severity};
 use crate::evidence::read_files;
 use crate::judge::{Past, judge};
-use crate::model::{CheckId, Level, Reason, RunRecord, Selector, format_duration, is_in_group};
+use crate::model::{CheckId, Level, Reason, RunRecord, format_duration};
 use crate::report::{Judged, html::html, junit::junit, worst};
 use crate::schedule::{Finished, Job, run_once};
 
@@ -58,13 +57,13 @@ pub struct RunArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum FailOn {
+pub(super) enum FailOn {
     Warning,
     Critical,
 }
 
 impl FailOn {
-    fn level(self) -> Level {
+    pub(super) fn level(self) -> Level {
         match self {
             Self::Warning => Level::Warning,
             Self::Critical => Level::Critical,
@@ -75,7 +74,7 @@ impl FailOn {
 /// Runs the chosen checks once each, and reports.
 pub async fn run(context: &Context, args: RunArgs) -> Exit {
     let mut project = context.load(SecretMode::Ask, args.vars.clone());
-    let chosen = choose(&project, &args.selectors);
+    let chosen = project.choose(&args.selectors);
     let in_the_way = standing_in_the_way(&project, chosen.as_deref().unwrap_or_default());
     if !in_the_way.is_empty() {
         context.print_problems(in_the_way);
@@ -133,7 +132,7 @@ pub(super) fn scenario_to_try(context: &Context, project: &Project, file: &str) 
         .strip_suffix(".yaml")
         .or_else(|| id.strip_suffix(".yml"))
         .unwrap_or(id);
-    let chosen = choose(project, &[id.to_owned()]).map_err(|message| {
+    let chosen = project.choose(&[id.to_owned()]).map_err(|message| {
         eprintln!("{message}");
         Exit::Usage
     })?;
@@ -166,58 +165,6 @@ pub(super) async fn finish_try(runnable: &Runnable, services: &Arc<Services>) ->
     let (runs, ended) = run_all(chosen, services, 1, Progress::new(1, false)).await;
     services.browsers.shut_down().await;
     ended.unwrap_or_else(|| Exit::of_worst(worst(&runs), Level::Critical))
-}
-
-/// The checks that the selectors mean, readable or not. Patterns mean enabled ones; a name
-/// means its check even when it is disabled.
-fn choose(project: &Project, selectors: &[String]) -> Result<Vec<CheckId>, String> {
-    let mut chosen: BTreeSet<CheckId> = BTreeSet::new();
-    for text in selectors {
-        let selector = Selector::parse(text);
-        let matched: Vec<&CheckId> = project
-            .met
-            .iter()
-            .filter(|(id, met)| selector.names(id) || (met.enabled && selector.matches(id, &met.tags)))
-            .map(|(id, _)| id)
-            .collect();
-        if matched.is_empty() {
-            return Err(match better_selector(project, text) {
-                Some(near) => format!("`{text}` matches no check; did you mean `{near}`?"),
-                None => format!("`{text}` matches no enabled check; `haetae list` shows them all"),
-            });
-        }
-        chosen.extend(matched.into_iter().cloned());
-    }
-    if selectors.is_empty() {
-        let enabled = project.met.iter().filter(|(_, met)| met.enabled);
-        chosen.extend(enabled.map(|(id, _)| id.clone()));
-    }
-    if chosen.is_empty() {
-        return Err("there are no enabled checks to run".into());
-    }
-    Ok(chosen.into_iter().collect())
-}
-
-/// What was probably meant by a selector that matches nothing.
-fn better_selector(project: &Project, text: &str) -> Option<String> {
-    let ids = || project.met.keys().map(CheckId::as_str);
-    let group = text.trim_end_matches('/');
-    if project.met.keys().any(|id| is_in_group(id.group(), group)) {
-        return Some(format!("group:{group}"));
-    }
-    let as_file = text.trim_start_matches("./").trim_start_matches("checks/");
-    let as_file = as_file
-        .strip_suffix(".yaml")
-        .or_else(|| as_file.strip_suffix(".yml"));
-    if let Some(id) = as_file.filter(|id| ids().any(|known| known == *id)) {
-        return Some(id.to_owned());
-    }
-    let last_segment = |id: &'_ str| id.rsplit('/').next().unwrap_or_default().to_owned();
-    nearest(text, ids()).map(str::to_owned).or_else(|| {
-        ids()
-            .find(|id| nearest(text, [last_segment(id).as_str()]).is_some())
-            .map(str::to_owned)
-    })
 }
 
 /// Errors anywhere keep a run from starting. A value that is missing does so only where a
@@ -319,7 +266,7 @@ fn judged(mut finished: Finished) -> Judged {
 }
 
 /// A line per check that is done, and on a terminal how many are.
-struct Progress {
+pub(super) struct Progress {
     total: usize,
     done: usize,
     live: bool,
@@ -329,7 +276,7 @@ struct Progress {
 }
 
 impl Progress {
-    fn new(total: usize, to_stderr: bool) -> Self {
+    pub(super) fn new(total: usize, to_stderr: bool) -> Self {
         Self {
             total,
             done: 0,
@@ -347,7 +294,7 @@ impl Progress {
         say(text, self.to_stderr);
     }
 
-    fn tell(&mut self, run: &Judged) {
+    pub(super) fn tell(&mut self, run: &Judged) {
         self.done += 1;
         self.clear();
         let verdict = &run.record.verdict;
@@ -412,7 +359,7 @@ impl Progress {
         }
     }
 
-    fn finish(&self) {
+    pub(super) fn finish(&self) {
         self.clear();
     }
 }
@@ -426,7 +373,7 @@ fn say(text: &str, to_stderr: bool) {
     }
 }
 
-fn print_summary(runs: &[Judged], chosen: usize, to_stderr: bool) {
+pub(super) fn print_summary(runs: &[Judged], chosen: usize, to_stderr: bool) {
     let count = |level: Level| {
         runs.iter()
             .filter(|run| run.record.verdict.level == level)
@@ -479,7 +426,7 @@ async fn write_reports(args: &RunArgs, runs: &[Judged]) -> Result<(), Exit> {
 }
 
 /// A reader never sees half a file.
-fn write_by_rename(path: &Path, content: &[u8]) -> io::Result<()> {
+pub(super) fn write_by_rename(path: &Path, content: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)?;
     }

@@ -6,7 +6,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Context, Exit};
-use crate::app::{App, AppOptions};
+use crate::app::{AccessRules, App, AppOptions, StartError};
 use crate::decode::SecretMode;
 use crate::schedule::RunnerOptions;
 
@@ -21,9 +21,12 @@ pub struct ServeArgs {
     /// Where everything is kept: <sqlite://PATH>
     #[arg(long, value_name = "URL", env = "HAETAE_STORE_URL")]
     store: Option<String>,
-    /// Serve on an address that others can reach, without any log-in
+    /// Let everybody who can reach it do everything, without any log-in
     #[arg(long)]
     insecure: bool,
+    /// Ask for a token on loopback too: behind a proxy on this machine, or where others log in to it
+    #[arg(long, env = "HAETAE_REQUIRE_TOKEN", conflicts_with = "insecure")]
+    require_token: bool,
     /// A value for ${vars.NAME}
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = super::parse_var)]
     vars: Vec<(String, String)>,
@@ -38,12 +41,6 @@ pub async fn serve(context: &Context, args: ServeArgs) -> Exit {
         return Exit::Configuration;
     }
     let listen = args.listen.unwrap_or(project.settings.listen);
-    if !listen.ip().is_loopback() && !args.insecure {
-        eprintln!(
-            "others can reach {listen}, and this version knows no log-in: listen on 127.0.0.1, or add --insecure"
-        );
-        return Exit::Usage;
-    }
     let store_url = args.store.unwrap_or_else(|| project.settings.store_url.clone());
     if !store_url.starts_with("sqlite://") {
         eprintln!("this version keeps everything in SQLite: write --store sqlite://PATH");
@@ -57,6 +54,10 @@ pub async fn serve(context: &Context, args: ServeArgs) -> Exit {
         redactor: context.redactor.clone(),
         runner: RunnerOptions::default(),
         watch_files: true,
+        access: AccessRules {
+            insecure: args.insecure,
+            require_token: args.require_token,
+        },
     };
     let (Ok(mut interrupt), Ok(mut terminate)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
@@ -68,7 +69,10 @@ pub async fn serve(context: &Context, args: ServeArgs) -> Exit {
         Ok(app) => app,
         Err(error) => {
             eprintln!("haetae cannot start: {error}");
-            return Exit::Internal;
+            return match error {
+                StartError::NoToken(_) => Exit::Usage,
+                _ => Exit::Internal,
+            };
         }
     };
     tracing::info!(checks, address = %app.address(), "haetae is watching");

@@ -128,6 +128,7 @@ fn settings_rows(project: &crate::config::Project) -> Vec<Effective> {
             "retention.incidents",
             format_duration(settings.retention.incidents),
         ),
+        row("retention.audit", format_duration(settings.retention.audit)),
         row("secrets.deny_literals", settings.deny_literal_secrets.to_string()),
     ]
 }

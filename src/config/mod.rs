@@ -7,6 +7,7 @@ mod alerts;
 mod check_keys;
 mod check_times;
 mod checks;
+mod choose;
 mod depends;
 mod files;
 mod guards;

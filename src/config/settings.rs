@@ -198,7 +198,7 @@ static RETENTION: Spec = Spec {
         Key::or("incidents", Shape::Duration, "730d", "Incidents and messages."),
         Key::planned("minutes"),
         Key::planned("hours"),
-        Key::planned("audit"),
+        Key::or("audit", Shape::Duration, "365d", "Who changed what."),
     ],
 };
 
@@ -220,6 +220,8 @@ pub struct Retention {
     pub results: Duration,
     /// Incidents and messages.
     pub incidents: Duration,
+    /// Who changed what.
+    pub audit: Duration,
     /// Screenshots and page sources.
     pub evidence: Duration,
     /// What evidence may take on disk, in bytes.
@@ -281,6 +283,7 @@ impl Default for Settings {
             retention: Retention {
                 results: DAY * 30,
                 incidents: DAY * 730,
+                audit: DAY * 365,
                 evidence: DAY * 14,
                 evidence_bytes: 2 << 30,
             },
@@ -359,6 +362,7 @@ pub fn read(root: &Node, reader: &mut Reader<'_>) -> (Settings, Option<Node>) {
         let mut span = |key: &str| retention.get(key).and_then(|node| reader.positive_duration(node));
         settings.retention.results = span("results").unwrap_or(settings.retention.results);
         settings.retention.incidents = span("incidents").unwrap_or(settings.retention.incidents);
+        settings.retention.audit = span("audit").unwrap_or(settings.retention.audit);
     }
     (settings, fields.get("defaults").cloned())
 }

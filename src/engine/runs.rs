@@ -9,7 +9,7 @@ use crate::alert::{self, CheckState};
 use crate::judge::{Past, judge};
 use crate::model::{
     Check, CheckId, Confirmation, Incident, Level, Outcome, Reason, RunId, RunRecord, Suppression, Timestamp,
-    Transition, TransitionKind, Verdict,
+    Transition, TransitionKind, TriggerTag, Verdict,
 };
 use crate::route::{Policy, ancestors};
 
@@ -84,6 +84,34 @@ impl Engine {
         }
         let confirmation = run.check.confirmation;
         Some(self.step(&run.check, record, &confirmation, now))
+    }
+
+    /// Takes in a run that somebody asked for. Unless it is to count, it is judged and kept,
+    /// and what is believed of its check stays as it is.
+    pub fn take_triggered(
+        &mut self,
+        run: Run,
+        tag: &TriggerTag,
+        now: Timestamp,
+    ) -> (RunRecord, Option<Effect>) {
+        self.pending.triggered.push((run.id.clone(), tag.clone()));
+        if tag.notify
+            && let Some(effect) = self.take_run(run.clone(), now)
+        {
+            return (effect.record.clone(), Some(effect));
+        }
+        let nothing = Past::default();
+        let past = self.pasts.get(&run.check.id).unwrap_or(&nothing);
+        let record = RunRecord {
+            verdict: judge(&run.outcome, &run.check.thresholds, past, run.started),
+            run: run.id,
+            check: run.check.id.clone(),
+            started: run.started,
+            took: run.took,
+            outcome: run.outcome,
+        };
+        self.pending.runs.push(record.clone());
+        (record, None)
     }
 
     /// What a run measured is part of the past of the next one.

@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing here reads a clock, touches a network or a disk, or knows another room.
 
+mod access;
 mod calendar;
 mod check;
 mod delivery;
@@ -20,8 +21,10 @@ mod text;
 mod threshold;
 mod time;
 mod totp;
+mod trigger;
 mod verdict;
 
+pub use access::{AuditEntry, Scope, Token, TokenDigest};
 pub use calendar::{Calendar, CalendarError};
 pub use check::{Check, Confirmation, Priority, Retry, Schedule, Window};
 pub use delivery::{
@@ -49,4 +52,5 @@ pub use text::{Part, RunScope, Text, Unfilled};
 pub use threshold::{Change, Criterion, Relative, Threshold, USUAL_MIN_SAMPLES};
 pub use time::{DurationError, Timestamp, format_duration, parse_duration};
 pub use totp::{OneTimeCode, one_time_code};
+pub use trigger::{Deployment, DeploymentState, RunState, TriggerTag, TriggeredCheck, TriggeredRun};
 pub use verdict::{Reason, Verdict};

@@ -6,4 +6,4 @@ mod plan;
 mod runner;
 
 pub use plan::{Due, Plan};
-pub use runner::{Finished, Job, Order, Report, Runner, RunnerOptions, run_once};
+pub use runner::{Asked, Finished, Job, Order, Report, Runner, RunnerOptions, run_once};

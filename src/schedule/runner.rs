@@ -1,12 +1,12 @@
 //! Running what is due: one loop that plans, hands out permits, and takes results back.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -14,7 +14,7 @@ use super::plan::Plan;
 use crate::check::load::PoolLoad;
 use crate::check::{Pool, RunContext, Runnable, Services};
 use crate::clock::wall_now;
-use crate::model::{CheckId, Outcome, Priority, Quantity, RunId, Timestamp};
+use crate::model::{CheckId, Outcome, Priority, Quantity, RunId, Timestamp, TriggerTag};
 
 /// A probe ends its run by the deadline itself; one that does not is cut off so much later.
 const GRACE: Duration = Duration::from_secs(3);
@@ -49,12 +49,25 @@ pub struct Job {
     pub due: Timestamp,
 }
 
+/// Checks that somebody wants run now.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Why, and by whom.
+    pub tag: Arc<TriggerTag>,
+    /// Which; disabled ones too.
+    pub checks: Vec<Runnable>,
+}
+
 /// What the runner is told.
 pub enum Order {
     /// These are the checks from now on; disabled ones are left out.
     Checks(Vec<Runnable>),
     /// Look again at a check sooner than planned.
     Recheck(CheckId, Duration),
+    /// Run these once each now, before what is due.
+    Trigger(Asked),
+    /// Start no more of the triggered run of this id, and abandon what runs of it.
+    Cancel(String),
     /// Start nothing more, and end.
     Stop,
 }
@@ -64,6 +77,8 @@ pub enum Order {
 pub enum Report {
     /// A run is over.
     Finished(Box<Finished>),
+    /// A run that somebody asked for is over.
+    Triggered(Box<Finished>, Arc<TriggerTag>),
     /// A due time was missed because the run before was still going, or the process stood.
     Late(CheckId, Timestamp),
 }
@@ -95,20 +110,51 @@ pub struct Runner {
     options: RunnerOptions,
     plan: Plan,
     checks: HashMap<CheckId, Runnable>,
-    running: HashSet<CheckId>,
+    /// Checks that run or wait for a permit.
+    busy: HashSet<CheckId>,
+    /// What waits until the run of its check before it is over.
+    queued: HashMap<CheckId, VecDeque<Ready>>,
     ready: HashMap<Pool, BinaryHeap<Ready>>,
     free: HashMap<Pool, usize>,
     tasks: JoinSet<Finished>,
+    going: HashMap<Id, Going>,
     reports: mpsc::Sender<Report>,
     epoch: (Timestamp, Instant),
     /// The wall clock minus the plan's timeline when it was last looked at, in microseconds.
     skew_us: i64,
 }
 
-/// Waits for a permit. The highest priority goes first, then who was due first.
+/// Waits for a permit. What somebody asked for goes first, then the highest priority, then
+/// who was due first.
 struct Ready {
     priority: Priority,
     job: Job,
+    tag: Option<Arc<TriggerTag>>,
+}
+
+impl Ready {
+    fn new(runnable: &Runnable, due: Timestamp, tag: Option<Arc<TriggerTag>>) -> Self {
+        Self {
+            priority: runnable.check.priority,
+            job: Job {
+                runnable: runnable.clone(),
+                due,
+            },
+            tag,
+        }
+    }
+
+    fn is_of(&self, trigger: &str) -> bool {
+        self.tag.as_ref().is_some_and(|tag| tag.id == trigger)
+    }
+}
+
+/// A run under way.
+struct Going {
+    check: CheckId,
+    pool: Pool,
+    tag: Option<Arc<TriggerTag>>,
+    abort: AbortHandle,
 }
 
 impl PartialEq for Ready {
@@ -124,7 +170,8 @@ impl PartialOrd for Ready {
 }
 impl Ord for Ready {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.priority, Reverse(self.job.due)).cmp(&(other.priority, Reverse(other.job.due)))
+        let rank = |ready: &Self| (ready.tag.is_some(), ready.priority, Reverse(ready.job.due));
+        rank(self).cmp(&rank(other))
     }
 }
 
@@ -138,7 +185,9 @@ impl Runner {
             options,
             plan: Plan::default(),
             checks: HashMap::new(),
-            running: HashSet::new(),
+            busy: HashSet::new(),
+            queued: HashMap::new(),
+            going: HashMap::new(),
             ready: HashMap::new(),
             free: HashMap::from([
                 (Pool::Light, options.light_at_once.max(1)),
@@ -161,7 +210,7 @@ impl Runner {
                     None | Some(Order::Stop) => break,
                     Some(order) => self.obey(order),
                 },
-                Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => self.finish(done).await,
+                Some(done) = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => self.finish(done).await,
                 () = sleep_until(wake) => {}
             }
             self.notice_jump();
@@ -206,8 +255,77 @@ impl Runner {
                 let at = self.now() + after;
                 self.plan.sooner(&id, at);
             }
+            Order::Trigger(asked) => self.trigger(&asked),
+            Order::Cancel(id) => self.cancel(&id),
             Order::Stop => {}
         }
+    }
+
+    /// Puts what somebody asked for in front. No check is doubled: one that runs is run again
+    /// when it is done, because what it saw may be older than the reason to ask.
+    fn trigger(&mut self, asked: &Asked) {
+        let now = self.now();
+        for runnable in &asked.checks {
+            let ready = Ready::new(runnable, now, Some(Arc::clone(&asked.tag)));
+            self.line_up(ready);
+        }
+    }
+
+    fn line_up(&mut self, ready: Ready) {
+        let id = ready.job.runnable.check.id.clone();
+        if self.busy.insert(id.clone()) {
+            let pool = ready.job.runnable.pool;
+            self.ready.entry(pool).or_default().push(ready);
+        } else {
+            self.queued.entry(id).or_default().push_back(ready);
+        }
+    }
+
+    fn cancel(&mut self, trigger: &str) {
+        for queue in self.queued.values_mut() {
+            queue.retain(|ready| !ready.is_of(trigger));
+        }
+        let mut freed = Vec::new();
+        for queue in self.ready.values_mut() {
+            queue.retain(|ready| {
+                let stays = !ready.is_of(trigger);
+                if !stays {
+                    freed.push(ready.job.runnable.check.id.clone());
+                }
+                stays
+            });
+        }
+        for id in &freed {
+            self.next_of(id);
+        }
+        // Their ends come in as those of other runs do, and free what they hold.
+        for going in self.going.values() {
+            if going.tag.as_ref().is_some_and(|tag| tag.id == trigger) {
+                going.abort.abort();
+            }
+        }
+    }
+
+    /// A run of a check is over: what waited for that is next.
+    fn next_of(&mut self, id: &CheckId) {
+        self.busy.remove(id);
+        let next = self.queued.get_mut(id).and_then(VecDeque::pop_front);
+        if self.queued.get(id).is_some_and(VecDeque::is_empty) {
+            self.queued.remove(id);
+        }
+        if let Some(ready) = next {
+            self.line_up(ready);
+        }
+    }
+
+    /// Whether a check is busy only because somebody asked for it: then what is due is not
+    /// missed, it comes next.
+    fn is_only_asked_for(&self, id: &CheckId) -> bool {
+        let waits = |ready: &Ready| ready.tag.is_none() && ready.job.runnable.check.id == *id;
+        let runs = |going: &Going| going.tag.is_none() && going.check == *id;
+        !self.going.values().any(runs)
+            && !self.queued.get(id).is_some_and(|queue| queue.iter().any(waits))
+            && !self.ready.values().any(|queue| queue.iter().any(waits))
     }
 
     fn take_checks(&mut self, checks: Vec<Runnable>) {
@@ -245,22 +363,15 @@ impl Runner {
             for _ in 0..due.missed.min(1_000) {
                 let _ = self.reports.send(Report::Late(due.check.clone(), due.at)).await;
             }
-            if !self.running.insert(due.check.clone()) {
+            if self.busy.contains(&due.check) && !self.is_only_asked_for(&due.check) {
                 let _ = self.reports.send(Report::Late(due.check, due.at)).await;
                 continue;
             }
             let Some(runnable) = self.checks.get(&due.check) else {
-                self.running.remove(&due.check);
                 continue;
             };
-            let ready = Ready {
-                priority: runnable.check.priority,
-                job: Job {
-                    runnable: runnable.clone(),
-                    due: due.at,
-                },
-            };
-            self.ready.entry(runnable.pool).or_default().push(ready);
+            let ready = Ready::new(runnable, due.at, None);
+            self.line_up(ready);
         }
     }
 
@@ -273,31 +384,55 @@ impl Runner {
                 *free -= 1;
                 let services = Arc::clone(&self.services);
                 let lateness = now.since(ready.job.due);
-                self.tasks.spawn(async move {
+                let (check, tag) = (ready.job.runnable.check.id.clone(), ready.tag);
+                let job = ready.job;
+                let abort = self.tasks.spawn(async move {
                     Finished {
                         lateness,
-                        ..run_once(ready.job, services).await
+                        ..run_once(job, services).await
                     }
                 });
+                let going = Going {
+                    check,
+                    pool: *pool,
+                    tag,
+                    abort,
+                };
+                self.going.insert(going.abort.id(), going);
             }
         }
     }
 
-    async fn finish(&mut self, done: Result<Finished, tokio::task::JoinError>) {
-        match done {
-            Ok(finished) => {
-                self.running.remove(&finished.job.runnable.check.id);
-                *self.free.entry(finished.job.runnable.pool).or_insert(0) += 1;
+    async fn finish(&mut self, done: Result<(Id, Finished), JoinError>) {
+        let id = match &done {
+            Ok((id, _)) => *id,
+            Err(error) => error.id(),
+        };
+        let going = self.going.remove(&id);
+        if let Some(going) = &going {
+            *self.free.entry(going.pool).or_insert(0) += 1;
+            self.next_of(&going.check);
+        }
+        let tag = going.and_then(|going| going.tag);
+        match (done, tag) {
+            (Ok((_, finished)), Some(tag)) => {
+                let _ = self
+                    .reports
+                    .send(Report::Triggered(Box::new(finished), tag))
+                    .await;
+            }
+            (Ok((_, finished)), None) => {
                 let _ = self.reports.send(Report::Finished(Box::new(finished))).await;
             }
-            // Panics are caught inside the task; only an abort comes here.
-            Err(error) => tracing::error!(%error, "a run was lost"),
+            // Panics are caught inside the task; only a run that was cancelled comes here.
+            (Err(_), Some(_)) => {}
+            (Err(error), None) => tracing::error!(%error, "a run was lost"),
         }
     }
 
     async fn shut_down(mut self) {
         let limit = Instant::now() + self.options.shutdown_limit;
-        while let Ok(Some(done)) = timeout_at(limit, self.tasks.join_next()).await {
+        while let Ok(Some(done)) = timeout_at(limit, self.tasks.join_next_with_id()).await {
             self.finish(done).await;
         }
         if !self.tasks.is_empty() {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::*;
 use crate::alert::{Change, CheckState, Gather};
 use crate::model::{
-    Form, Level, Notice, Outcome, Owed, PingKind, Purpose, Quantity, RunId, RunRecord, TransitionKind, Unit,
-    Verdict,
+    AuditEntry, Form, Level, Notice, Outcome, Owed, PingKind, Purpose, Quantity, RunId, RunRecord, Scope,
+    Token, TokenDigest, TransitionKind, Unit, Verdict,
 };
 
 struct Opened {
@@ -240,6 +240,7 @@ async fn pruning_takes_what_is_old_and_leaves_what_is_open_or_owed() {
     let horizon = Horizon {
         results: at(50),
         incidents: at(1_000),
+        audit: at(1_000),
     };
     assert_eq!(store.prune(horizon).await.unwrap(), 1);
     assert_eq!(store.results(&check(), 10).await.unwrap().len(), 1);
@@ -437,6 +438,169 @@ async fn what_was_measured_is_summed_up_by_the_hour() {
     let values = store.values(&check(), "step.Pay", at(3_660)).await.unwrap();
     let name = || "step.Pay".to_owned();
     assert_eq!(values, [(name(), at(3_660), 20.0), (name(), at(7_200), 40.5)]);
+}
+
+fn token(name: &str, ends: Option<i64>) -> Token {
+    Token {
+        name: name.into(),
+        scopes: vec![Scope::Read, Scope::Trigger],
+        created: at(0),
+        expires: ends.map(at),
+        last_used: None,
+    }
+}
+
+#[tokio::test]
+async fn tokens_are_kept_by_their_digest_and_seen_by_another_process_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("haetae.db");
+    let server = SqliteStore::open(&path).await.unwrap();
+    assert!(server.tokens().await.unwrap().is_empty());
+    let beside = SqliteStore::open(&path).await.unwrap();
+    let digest = TokenDigest::of("haetae_x");
+    assert!(beside.add_token(&token("a", Some(50)), &digest).await.unwrap());
+    assert!(
+        !beside
+            .add_token(&token("a", None), &TokenDigest::of("haetae_y"))
+            .await
+            .unwrap()
+    );
+    let known = server.tokens().await.unwrap();
+    assert_eq!(known[0].0, token("a", Some(50)));
+    assert!(known[0].1.is(&digest));
+    assert!(known[0].0.holds(at(49)) && !known[0].0.holds(at(50)));
+    server.token_used("a", at(7)).await.unwrap();
+    assert_eq!(beside.tokens().await.unwrap()[0].0.last_used, Some(at(7)));
+    assert!(beside.revoke_token("a").await.unwrap());
+    assert!(!beside.revoke_token("a").await.unwrap());
+    assert!(server.tokens().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_audit_log_goes_on_page_by_page_and_ends_with_its_retention() {
+    let opened = opened().await;
+    let store = &opened.store;
+    for second in 0..5 {
+        let entry = AuditEntry {
+            id: 0,
+            at: at(second),
+            who: "jenkins".into(),
+            by: None,
+            address: Some("192.0.2.7".into()),
+            what: "trigger".into(),
+            target: "/api/v1/runs".into(),
+            detail: serde_json::json!({ "n": second }),
+        };
+        store.audit(&entry).await.unwrap();
+    }
+    let page = |after: Option<String>| Page { after, limit: 2 };
+    let first = store.audit_log(None, &page(None)).await.unwrap();
+    assert_eq!([first[0].at, first[1].at], [at(4), at(3)]);
+    let second = store
+        .audit_log(None, &page(Some(first[1].id.to_string())))
+        .await
+        .unwrap();
+    assert_eq!([second[0].at, second[1].at], [at(2), at(1)]);
+    assert_eq!(store.audit_log(Some(at(4)), &page(None)).await.unwrap().len(), 1);
+    let horizon = Horizon {
+        results: at(0),
+        incidents: at(0),
+        audit: at(3),
+    };
+    assert_eq!(store.prune(horizon).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn an_operation_is_found_by_its_id_and_by_a_key_that_is_not_too_old() {
+    let opened = opened().await;
+    let store = &opened.store;
+    let row = |body: i64| OperationRow {
+        id: "r1".into(),
+        kind: OperationKind::Run,
+        key: Some("build-1".into()),
+        created: at(100),
+        body: serde_json::json!(body),
+    };
+    store.keep_operation(&row(1)).await.unwrap();
+    store.keep_operation(&row(2)).await.unwrap();
+    let (run, deployment) = (OperationKind::Run, OperationKind::Deployment);
+    assert_eq!(
+        store.operation(run, "r1").await.unwrap(),
+        Some(serde_json::json!(2))
+    );
+    assert_eq!(store.operation(deployment, "r1").await.unwrap(), None);
+    assert!(
+        store
+            .operation_by_key(run, "build-1", at(100))
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert!(
+        store
+            .operation_by_key(run, "build-1", at(101))
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(
+        store
+            .operations(
+                run,
+                &Page {
+                    after: None,
+                    limit: 9
+                }
+            )
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn runs_that_were_asked_for_are_kept_with_why_and_are_no_past() {
+    let opened = opened().await;
+    let store = &opened.store;
+    let run = |id: &str| {
+        let mut outcome = Outcome::seen();
+        outcome.measure("duration", Quantity::time(Duration::from_millis(5)));
+        RunRecord {
+            run: RunId(id.into()),
+            check: check(),
+            started: at(1),
+            took: Duration::from_millis(5),
+            outcome,
+            verdict: Verdict::default(),
+        }
+    };
+    let tag = TriggerTag {
+        id: "t".into(),
+        reason: "Jenkins #1".into(),
+        link: None,
+        by: "jenkins".into(),
+        notify: false,
+    };
+    let batch = Batch {
+        runs: vec![run("due"), run("asked")],
+        triggered: vec![(RunId("asked".into()), tag.clone())],
+        ..Batch::default()
+    };
+    store.record(&batch, &[]).await.unwrap();
+    let page = Page {
+        after: None,
+        limit: 1,
+    };
+    let first = store.results_page(&check(), None, &page).await.unwrap();
+    assert_eq!(first[0].1.triggered, Some(tag));
+    let page = Page {
+        after: Some(first[0].0.clone()),
+        limit: 1,
+    };
+    let second = store.results_page(&check(), None, &page).await.unwrap();
+    assert_eq!((second[0].1.run.as_str(), &second[0].1.triggered), ("due", &None));
+    assert_eq!(store.values(&check(), "duration", at(0)).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 //! Invariants: a change of state is written at once, durably, together with what it owes to
 //! whom; a message exists here before anyone tries to send it.
 
+mod access;
 #[cfg(test)]
 mod contract;
 mod sqlite;
@@ -13,9 +14,10 @@ use crate::alert::{Batch, CheckState};
 use crate::judge::HourMean;
 use crate::model::{
     AttemptResult, ChannelName, CheckId, Delivery, Incident, IncidentId, Ping, Pings, Quiet, TimelineEntry,
-    Timestamp, Transition,
+    Timestamp, Transition, TriggerTag,
 };
 
+pub use access::{AccessStore, IncidentFilter, OperationKind, OperationRow, Page};
 pub use sqlite::SqliteStore;
 
 /// What went wrong with the store.
@@ -126,6 +128,8 @@ pub struct ResultRow {
     pub measured: serde_json::Value,
     /// Outcome and verdict, unless all was well.
     pub detail: Option<serde_json::Value>,
+    /// Who asked for it, and what for; none when it was due.
+    pub triggered: Option<TriggerTag>,
 }
 
 /// A transition as the history keeps it, with why nobody was told.
@@ -144,11 +148,13 @@ pub struct Horizon {
     pub results: Timestamp,
     /// Resolved incidents, and settled deliveries, before this go.
     pub incidents: Timestamp,
+    /// The audit log before this goes.
+    pub audit: Timestamp,
 }
 
 /// Keeps everything that must survive.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: AccessStore {
     /// What must be known before the first run. `reopens_since`: incidents resolved after
     /// this are remembered too.
     async fn remember(&self, reopens_since: Timestamp) -> Result<Remembered, StoreError>;

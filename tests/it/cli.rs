@@ -202,7 +202,9 @@ async fn sigterm_in_the_middle_leaves_a_report_of_what_ran() {
 #[test]
 fn help_has_examples_everywhere() {
     let folder = Folder::new();
-    for command in ["serve", "run", "validate", "list", "show", "schema", "demo"] {
+    for command in [
+        "serve", "run", "trigger", "deploy", "token", "validate", "list", "show", "schema", "demo",
+    ] {
         let help = text(&output(folder.path(), &[command, "--help"]).stdout);
         assert!(help.contains("Examples:"), "{command}");
     }

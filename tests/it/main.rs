@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod access;
 mod alerts;
 mod apps;
 mod browser;
@@ -25,6 +26,7 @@ mod korean;
 mod mail_dns;
 mod metrics;
 mod oncall;
+mod openapi;
 mod pages;
 mod peers;
 mod ping;
@@ -43,5 +45,6 @@ mod support;
 mod tcp;
 mod thresholds;
 mod tls;
+mod trigger;
 mod udp;
 mod websocket;

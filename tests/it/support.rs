@@ -209,6 +209,7 @@ impl Running {
             redactor: SharedRedactor::default(),
             runner: RunnerOptions::default(),
             watch_files: true,
+            access: haetae::app::AccessRules::default(),
         };
         let app = App::start(project, options).await.unwrap();
         let (stop, stopped) = oneshot::channel();

@@ -3,6 +3,7 @@
 //! FULL, because NORMAL loses acknowledged commits at a power cut (measured), and a batch a
 //! second costs next to nothing.
 
+mod access;
 mod rows;
 mod write;
 
@@ -115,10 +116,11 @@ impl SqliteStore {
 }
 
 /// The tables, step by step as they came to be.
-const SCHEMA: [&str; 3] = [
+const SCHEMA: [&str; 4] = [
     include_str!("../migrations/sqlite/0001_first.sql"),
     include_str!("../migrations/sqlite/0002_alerts.sql"),
     include_str!("../migrations/sqlite/0003_heartbeats.sql"),
+    include_str!("../migrations/sqlite/0004_api.sql"),
 ];
 
 fn migrations() -> Migrator {
@@ -135,6 +137,7 @@ fn migrations() -> Migrator {
         step(1, "first", SCHEMA[0]),
         step(2, "alerts", SCHEMA[1]),
         step(3, "heartbeats", SCHEMA[2]),
+        step(4, "api", SCHEMA[3]),
     ])
 }
 
@@ -598,6 +601,9 @@ impl Store for SqliteStore {
         let old_quiets = "DELETE FROM quiets WHERE id IN (SELECT id FROM quiets WHERE ends_us < $1 LIMIT $2)";
         let old_receipts = "DELETE FROM receipts WHERE rowid IN (SELECT rowid FROM receipts
              WHERE updated_us < $1 LIMIT $2)";
+        let old_audit = "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at_us < $1 LIMIT $2)";
+        let old_operations = "DELETE FROM operations WHERE id IN (SELECT id FROM operations
+             WHERE created_us < $1 LIMIT $2)";
         let mut removed = 0;
         for (statement, before) in [
             (old_runs, horizon.results),
@@ -607,6 +613,8 @@ impl Store for SqliteStore {
             (old_entries, horizon.incidents),
             (old_quiets, horizon.incidents),
             (old_receipts, horizon.incidents),
+            (old_audit, horizon.audit),
+            (old_operations, horizon.results),
         ] {
             loop {
                 let done = sqlx::query(statement)

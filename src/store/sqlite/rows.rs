@@ -52,6 +52,7 @@ pub(super) fn delivery_row(row: &SqliteRow) -> Result<DeliveryRow, StoreError> {
 pub(super) fn result_row(check: &CheckId, row: &SqliteRow) -> Result<ResultRow, StoreError> {
     let took_us: i64 = row.try_get("took_us")?;
     let detail: Option<String> = row.try_get("detail")?;
+    let triggered: Option<String> = row.try_get("triggered")?;
     Ok(ResultRow {
         check: check.clone(),
         run: row.try_get("run_id")?,
@@ -62,12 +63,14 @@ pub(super) fn result_row(check: &CheckId, row: &SqliteRow) -> Result<ResultRow, 
         attempts: count(row, "attempts")?,
         measured: json(row, "measured")?,
         detail: detail.map(|text| serde_json::from_str(&text)).transpose()?,
+        triggered: triggered.map(|text| serde_json::from_str(&text)).transpose()?,
     })
 }
 
-/// The measurements of a name, and of its subjects, out of the runs since then.
+/// The measurements of a name, and of its subjects, out of the runs since then. Those that
+/// somebody asked for say nothing of what is usual: they may have been meant to warm up.
 const MEASURED: &str = "FROM results r, json_each(r.measured) m
-     WHERE r.check_id = $1 AND r.started_us >= $2
+     WHERE r.check_id = $1 AND r.started_us >= $2 AND r.triggered IS NULL
        AND (m.key = $3 OR substr(m.key, 1, length($3) + 1) = $3 || '.')";
 
 pub(super) async fn hours(

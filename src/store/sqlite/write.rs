@@ -1,5 +1,7 @@
 //! Writing a batch, inside one transaction.
 
+use std::collections::HashMap;
+
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use crate::alert::{Batch, Change, Gather};
@@ -77,7 +79,8 @@ pub(super) async fn batch(
 }
 
 async fn insert_runs(tx: &mut SqliteConnection, batch: &Batch) -> Result<(), StoreError> {
-    const COLUMNS: &str = "INSERT INTO results (check_id, run_id, started_us, took_us, level, headline, attempts, measured, detail) ";
+    const COLUMNS: &str = "INSERT INTO results (check_id, run_id, started_us, took_us, level, headline, attempts, measured, detail, triggered) ";
+    let asked: HashMap<_, _> = batch.triggered.iter().map(|(run, tag)| (run, tag)).collect();
     for chunk in batch.runs.chunks(ROWS_PER_STATEMENT) {
         let mut rows = Vec::with_capacity(chunk.len());
         for run in chunk {
@@ -85,10 +88,11 @@ async fn insert_runs(tx: &mut SqliteConnection, batch: &Batch) -> Result<(), Sto
                 run,
                 serde_json::to_string(&run.outcome.measurements)?,
                 detail(run)?,
+                asked.get(&run.run).map(serde_json::to_string).transpose()?,
             ));
         }
         QueryBuilder::<Sqlite>::new(COLUMNS)
-            .push_values(rows, |mut row, (run, measured, detail)| {
+            .push_values(rows, |mut row, (run, measured, detail, triggered)| {
                 row.push_bind(run.check.to_string())
                     .push_bind(run.run.0.clone())
                     .push_bind(run.started.as_unix_us())
@@ -97,7 +101,8 @@ async fn insert_runs(tx: &mut SqliteConnection, batch: &Batch) -> Result<(), Sto
                     .push_bind(run.verdict.headline())
                     .push_bind(run.outcome.attempts)
                     .push_bind(measured)
-                    .push_bind(detail);
+                    .push_bind(detail)
+                    .push_bind(triggered);
             })
             .build()
             .execute(&mut *tx)
@@ -114,6 +119,7 @@ async fn insert_runs(tx: &mut SqliteConnection, batch: &Batch) -> Result<(), Sto
                     .push_bind("not run: the run before was still going, or haetae stood still")
                     .push_bind(0_u32)
                     .push_bind("{}")
+                    .push_bind(None::<String>)
                     .push_bind(None::<String>);
             })
             .build()
