@@ -21,6 +21,7 @@ mod heartbeat;
 mod host;
 mod hostile;
 mod http;
+mod jenkins;
 mod jsonpath;
 mod korean;
 mod mail_dns;
