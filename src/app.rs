@@ -34,6 +34,7 @@ use crate::housekeeping::{self, Housekeeping};
 use crate::mailbox::Asked;
 use crate::model::{ActionTaken, SharedRedactor};
 use crate::notify::{Courier, Listener, Outbox, OutboxNews, OutboxOptions, Transport};
+use crate::otel::Exporter;
 use crate::recorder::{Recorder, RecorderParts};
 use crate::reload::Reloader;
 use crate::schedule::{Order, Runner, RunnerOptions};
@@ -143,8 +144,9 @@ impl App {
             status: Arc::clone(&status),
             triggers: Arc::new(Triggers::default()),
             bulletin,
+            exporter: exporter(&project_seen.borrow(), &services, &status)?,
             orders: orders.clone(),
-            project: project_seen,
+            project: project_seen.clone(),
         };
         let reload_wanted = Arc::new(Notify::new());
         let (stop_api, stop_reloads) = (CancellationToken::new(), CancellationToken::new());
@@ -370,6 +372,12 @@ fn outbox(
     });
     outbox.serve(&project.channels);
     Ok(Arc::new(outbox))
+}
+
+fn exporter(project: &Project, services: &Services, status: &Arc<Status>) -> Result<Exporter, StartError> {
+    let transport = || Transport::new(&services.roots);
+    Exporter::start(project.settings.otel.as_ref(), transport, Arc::clone(status))
+        .map_err(StartError::Transport)
 }
 
 /// What the outbox has to say becomes a command. When so many are waiting that there is no

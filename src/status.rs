@@ -58,6 +58,8 @@ pub struct Totals {
     pub suppressed: BTreeMap<&'static str, u64>,
     /// Times the store could not be written.
     pub store_failures: u64,
+    /// Runs told to a collector, by result.
+    pub exports: BTreeMap<&'static str, u64>,
     /// Attempts to send: channel → result → how many.
     pub deliveries: BTreeMap<String, BTreeMap<&'static str, u64>>,
 }
@@ -164,6 +166,12 @@ impl Status {
         let mut totals = self.totals.write().unwrap_or_else(PoisonError::into_inner);
         let results = totals.deliveries.entry(channel.to_string()).or_default();
         *results.entry(result).or_default() += 1;
+    }
+
+    /// Notes that runs were exported (`sent`), or not (`dropped`).
+    pub fn note_export(&self, result: &'static str, runs: u64) {
+        let mut totals = self.totals.write().unwrap_or_else(PoisonError::into_inner);
+        *totals.exports.entry(result).or_default() += runs;
     }
 
     /// Notes that the store could not be written.

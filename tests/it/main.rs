@@ -28,6 +28,7 @@ mod mail_dns;
 mod metrics;
 mod oncall;
 mod openapi;
+mod otel;
 mod pages;
 mod peers;
 mod ping;

@@ -257,12 +257,20 @@ fn of_telling(now: &Snapshot) -> [Family; 6] {
     [open, opened, attempts, owed, dead, suppressed]
 }
 
-fn of_itself(now: &Snapshot) -> [Family; 4] {
+fn of_itself(now: &Snapshot) -> [Family; 5] {
     let mut failures = counter(
         "haetae_store_failures_total",
         "Times the store could not be written",
     );
     failures.add(Vec::new(), now.totals.store_failures as f64);
+    let mut exported = counter(
+        "haetae_otel_runs_total",
+        "Runs for a collector of OpenTelemetry, by result: sent, dropped",
+    );
+    for result in ["sent", "dropped"] {
+        let count = now.totals.exports.get(result).copied().unwrap_or(0);
+        exported.add(vec![("result", result.to_owned())], count as f64);
+    }
     let mut sound = gauge(
         "haetae_config_last_reload_successful",
         "Whether the files as they are now are in use",
@@ -272,7 +280,7 @@ fn of_itself(now: &Snapshot) -> [Family; 4] {
     started.add(Vec::new(), now.started.as_unix_ms() as f64 / 1_000.0);
     let mut build = gauge("haetae_build_info", "Which haetae this is; always 1");
     build.add(vec![("version", env!("CARGO_PKG_VERSION").into())], 1.0);
-    [failures, sound, started, build]
+    [failures, exported, sound, started, build]
 }
 
 #[cfg(test)]
