@@ -21,6 +21,7 @@ use crate::bulletin::Bulletin;
 use crate::check::domain::RdapServers;
 use crate::check::heartbeat::Heartbeats;
 use crate::check::host::Disks;
+use crate::check::load::Load;
 use crate::check::net::dns::Dns;
 use crate::check::net::tls::TlsRoots;
 use crate::check::net::tokens::Tokens;
@@ -33,6 +34,7 @@ use crate::housekeeping::{self, Housekeeping};
 use crate::mailbox::Asked;
 use crate::model::{ActionTaken, SharedRedactor};
 use crate::notify::{Courier, Listener, Outbox, OutboxNews, OutboxOptions, Transport};
+use crate::otel::Exporter;
 use crate::recorder::{Recorder, RecorderParts};
 use crate::reload::Reloader;
 use crate::schedule::{Order, Runner, RunnerOptions};
@@ -129,13 +131,11 @@ impl App {
             services,
             remembered,
         } = Ground::prepare(&project, &options).await?;
-        let (commands, command_queue) = mpsc::channel(1_024);
-        let bulletin = Arc::new(Bulletin::default());
-        let listener_of_outbox = listening(commands.clone(), Arc::clone(&bulletin));
-        let outbox = outbox(&project, &options, &store, &services, address, listener_of_outbox)?;
-        let status = Arc::new(Status::default());
+        let ((commands, command_queue), (orders, order_queue)) = (mpsc::channel(1_024), mpsc::channel(64));
+        let (bulletin, status) = (Arc::new(Bulletin::default()), Arc::new(Status::default()));
+        let hears = listening(commands.clone(), Arc::clone(&bulletin), Arc::clone(&status));
+        let outbox = outbox(&project, &options, &store, &services, address, hears)?;
         let (runner, reports) = Runner::new(Arc::clone(&services), permits(&project, options.runner));
-        let (orders, order_queue) = mpsc::channel(64);
         let (retention, to_run) = (project.settings.retention, project.to_run());
         let (project_in_use, project_seen) = watch::channel(Arc::new(project));
         let parts = RecorderParts {
@@ -144,8 +144,9 @@ impl App {
             status: Arc::clone(&status),
             triggers: Arc::new(Triggers::default()),
             bulletin,
+            exporter: exporter(&project_seen.borrow(), &services, &status)?,
             orders: orders.clone(),
-            project: project_seen,
+            project: project_seen.clone(),
         };
         let reload_wanted = Arc::new(Notify::new());
         let (stop_api, stop_reloads) = (CancellationToken::new(), CancellationToken::new());
@@ -373,9 +374,15 @@ fn outbox(
     Ok(Arc::new(outbox))
 }
 
+fn exporter(project: &Project, services: &Services, status: &Arc<Status>) -> Result<Exporter, StartError> {
+    let transport = || Transport::new(&services.roots);
+    Exporter::start(project.settings.otel.as_ref(), transport, Arc::clone(status))
+        .map_err(StartError::Transport)
+}
+
 /// What the outbox has to say becomes a command. When so many are waiting that there is no
 /// room, the next attempt to send says it again.
-fn listening(commands: mpsc::Sender<Asked>, bulletin: Arc<Bulletin>) -> Listener {
+fn listening(commands: mpsc::Sender<Asked>, bulletin: Arc<Bulletin>, status: Arc<Status>) -> Listener {
     Arc::new(move |news| {
         let command = match news {
             OutboxNews::Settled {
@@ -383,6 +390,7 @@ fn listening(commands: mpsc::Sender<Asked>, bulletin: Arc<Bulletin>) -> Listener
                 channel,
                 result,
             } => {
+                status.note_delivery(&channel, result);
                 let data = json!({ "delivery": delivery, "channel": channel, "result": result });
                 bulletin.tell("delivery", data);
                 return;
@@ -443,6 +451,7 @@ pub fn services_with_evidence(
         retry_budget: RetryBudget::default(),
         tokens: Tokens::default(),
         rdap: RdapServers::default(),
+        load: Load::default(),
         browsers: Browsers::new(project.settings.browsers.clone(), Arc::clone(&targets)),
         targets,
         heartbeats: Heartbeats::default(),

@@ -25,6 +25,7 @@ pub mod store;
 pub mod mailbox;
 pub mod recorder;
 pub mod notify;
+pub mod otel;
 pub mod evidence;
 pub mod housekeeping;
 pub mod import;

@@ -21,6 +21,7 @@ use crate::judge::Past;
 use crate::mailbox::Asked;
 use crate::model::{Check, CheckId, Delivery, Level, Owed, Timestamp};
 use crate::notify::Outbox;
+use crate::otel::Exporter;
 use crate::schedule::{Finished, Order, Report};
 use crate::status::Status;
 use crate::store::{Remembered, Store, StoreError};
@@ -49,6 +50,8 @@ pub struct RecorderParts {
     pub status: Arc<Status>,
     /// Runs that somebody asked for.
     pub triggers: Arc<Triggers>,
+    /// Who tells a collector.
+    pub exporter: Exporter,
     /// Where what happens is told.
     pub bulletin: Arc<Bulletin>,
     /// Asks for rechecks.
@@ -143,6 +146,7 @@ impl Recorder {
         if !self.engine.is_idle() {
             self.flush().await;
         }
+        self.parts.exporter.finish().await;
     }
 
     fn wake_time(&self) -> Instant {
@@ -173,8 +177,9 @@ impl Recorder {
             Report::Triggered(finished, tag) => {
                 let (now, lateness) = (wall_now(), finished.lateness);
                 let (record, effect) = self.engine.take_triggered(run_of(*finished), &tag, now);
-                if let Some(effect) = effect {
-                    self.follow(effect, lateness).await;
+                match effect {
+                    Some(effect) => self.follow(effect, lateness).await,
+                    None => self.parts.exporter.offer(&record),
                 }
                 if let Some(run) = self.parts.triggers.runs.take(&tag.id, record, now) {
                     let (done, total) = (run.done(), run.checks.len());
@@ -212,6 +217,7 @@ impl Recorder {
 
     fn note(&self, effect: &Effect, lateness: Duration) {
         self.tell_of_level(effect);
+        self.parts.exporter.offer(&effect.record);
         self.parts
             .status
             .note_run(&effect.record, &effect.state, lateness);

@@ -1,13 +1,16 @@
 //! What is known right now, for pages and metrics. Nothing decides by it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::alert::CheckState;
-use crate::model::{CheckId, Level, Quantity, RunRecord, Suppression, Timestamp, TransitionKind};
+use crate::model::{
+    ChannelName, CheckId, Evidence, Level, Quantity, RunRecord, Suppression, Timestamp, TransitionKind,
+};
 
 /// A check as it stands.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -30,6 +33,12 @@ pub struct CheckStatus {
     pub flaky: u64,
     /// Due times missed since the start.
     pub late: u64,
+    /// Version of IP by which the target was reached.
+    #[serde(skip)]
+    pub ip_version: Option<u8>,
+    /// Version of HTTP of the last answer.
+    #[serde(skip)]
+    pub http_version: Option<f64>,
 }
 
 /// Numbers about haetae itself since its start.
@@ -49,6 +58,10 @@ pub struct Totals {
     pub suppressed: BTreeMap<&'static str, u64>,
     /// Times the store could not be written.
     pub store_failures: u64,
+    /// Runs told to a collector, by result.
+    pub exports: BTreeMap<&'static str, u64>,
+    /// Attempts to send: channel → result → how many.
+    pub deliveries: BTreeMap<String, BTreeMap<&'static str, u64>>,
 }
 
 /// Upper bounds of the lateness histogram, in milliseconds.
@@ -116,6 +129,7 @@ impl Status {
             status.last_took_ms = u64::try_from(run.took.as_millis()).unwrap_or(u64::MAX);
             status.headline = run.verdict.headline();
             status.measured.clone_from(&run.outcome.measurements);
+            (status.ip_version, status.http_version) = versions(&run.outcome.evidence);
             status.runs += 1;
             status.flaky += u64::from(run.is_flaky());
         }
@@ -147,6 +161,19 @@ impl Status {
         }
     }
 
+    /// Notes that an attempt to send has ended, and how.
+    pub fn note_delivery(&self, channel: &ChannelName, result: &'static str) {
+        let mut totals = self.totals.write().unwrap_or_else(PoisonError::into_inner);
+        let results = totals.deliveries.entry(channel.to_string()).or_default();
+        *results.entry(result).or_default() += 1;
+    }
+
+    /// Notes that runs were exported (`sent`), or not (`dropped`).
+    pub fn note_export(&self, result: &'static str, runs: u64) {
+        let mut totals = self.totals.write().unwrap_or_else(PoisonError::into_inner);
+        *totals.exports.entry(result).or_default() += runs;
+    }
+
     /// Notes that the store could not be written.
     pub fn note_store_failure(&self) {
         self.totals
@@ -160,6 +187,55 @@ impl Status {
         let mut checks = self.checks.write().unwrap_or_else(PoisonError::into_inner);
         for id in ids {
             checks.remove(id);
+        }
+    }
+}
+
+/// Which IP and which HTTP the facts of a run speak of.
+fn versions(evidence: &Evidence) -> (Option<u8>, Option<f64>) {
+    let fact = |name: &str| {
+        let mut facts = evidence.facts.iter();
+        facts
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    };
+    let ip = fact("address").and_then(|address| {
+        let socket = address.parse::<SocketAddr>().map(|address| address.ip());
+        let ip = socket.or_else(|_| address.parse::<IpAddr>()).ok()?;
+        Some(if ip.is_ipv4() { 4 } else { 6 })
+    });
+    let http = fact("status").and_then(|status| {
+        let version = status.strip_prefix("HTTP/")?;
+        version.split(' ').next()?.parse().ok()
+    });
+    (ip, http)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_off_the_facts() {
+        for (address, status, wanted) in [
+            ("192.0.2.7:443", "HTTP/1.1 200 OK", (Some(4), Some(1.1))),
+            (
+                "[2001:db8::1]:443",
+                "HTTP/2.0 404 Not Found",
+                (Some(6), Some(2.0)),
+            ),
+            ("192.0.2.7", "active", (Some(4), None)),
+            ("shop.example", "HTTP/ 200", (None, None)),
+        ] {
+            let facts = vec![
+                ("address".to_owned(), address.to_owned()),
+                ("status".to_owned(), status.to_owned()),
+            ];
+            let evidence = Evidence {
+                facts,
+                ..Evidence::default()
+            };
+            assert_eq!(versions(&evidence), wanted, "{address} {status}");
         }
     }
 }

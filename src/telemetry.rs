@@ -1,4 +1,4 @@
-//! Logs: their form, their level, and the mask over every line.
+//! Logs: their form, their level, and the mask over every line. Names that other tools read.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -6,6 +6,16 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::model::SharedRedactor;
+
+/// Phases of a request as tools for metrics and traces call them, and the measurement of
+/// each.
+pub const REQUEST_PHASES: [(&str, &str); 5] = [
+    ("resolve", "dns_time"),
+    ("connect", "connect_time"),
+    ("tls", "tls_time"),
+    ("processing", "first_byte_time"),
+    ("transfer", "download_time"),
+];
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -14,6 +14,7 @@ pub mod grpc;
 pub mod heartbeat;
 pub mod host;
 pub mod http;
+pub mod load;
 pub mod mail_dns;
 pub mod matcher;
 pub mod net;
@@ -93,6 +94,20 @@ pub enum Pool {
     Light,
     /// A whole browser.
     Browser,
+}
+
+impl Pool {
+    /// Every pool.
+    pub const ALL: [Self; 2] = [Self::Light, Self::Browser];
+
+    /// One word, for metrics.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Light => "light",
+            Self::Browser => "browser",
+        }
+    }
 }
 
 /// The parts of a check's YAML that its kind reads.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::domain::RdapServers;
 use super::heartbeat::Heartbeats;
 use super::host::Disks;
+use super::load::Load;
 use super::net::dns::Dns;
 use super::net::targets::TargetPolicy;
 use super::net::tls::TlsRoots;
@@ -17,6 +18,8 @@ use crate::model::{Language, Secret, SharedRedactor};
 
 /// What all checks of a process share.
 pub struct Services {
+    /// How busy the runner is.
+    pub load: Load,
     /// Names to addresses, each answer for as long as its TTL.
     pub dns: Dns,
     /// The platform's trusted roots, loaded once.

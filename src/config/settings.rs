@@ -14,6 +14,7 @@ use crate::check::net::targets::{Network, TargetPolicy};
 use crate::decode::{Fields, Key, Node, Problem, Reader, Shape, Spec};
 use crate::model::{Language, Text};
 use crate::notify::{WATCHDOG, Watchdog, read_watchdog};
+use crate::otel::{OTEL, OtelSettings, read_otel};
 use crate::route::BlindGuard;
 
 /// The keys of `haetae.yaml`.
@@ -79,7 +80,11 @@ pub static SETTINGS: Spec = Spec {
             "Named sets of thresholds, for `use:` in checks.",
         ),
         Key::planned("cluster"),
-        Key::planned("otel"),
+        Key::new(
+            "otel",
+            Shape::Object(&OTEL),
+            "A collector of OpenTelemetry that takes runs as traces and measurements as metrics.",
+        ),
     ],
 };
 
@@ -251,6 +256,8 @@ pub struct Settings {
     pub language: Language,
     /// Where heartbeats go.
     pub watchdog: Option<Watchdog>,
+    /// Where runs are exported to.
+    pub otel: Option<OtelSettings>,
     /// When haetae doubts its own eyes.
     pub blind_guard: Option<BlindGuard>,
     /// Named sets of thresholds.
@@ -291,6 +298,7 @@ impl Default for Settings {
             vars: Vec::new(),
             language: Language::En,
             watchdog: None,
+            otel: None,
             blind_guard: None,
             threshold_sets: ThresholdSets::default(),
             controls: Vec::new(),
@@ -346,6 +354,7 @@ pub fn read(root: &Node, reader: &mut Reader<'_>) -> (Settings, Option<Node>) {
     settings.watchdog = fields
         .get("watchdog")
         .and_then(|node| read_watchdog(node, reader));
+    settings.otel = fields.get("otel").and_then(|node| read_otel(node, reader));
     if let Some(node) = fields.get("blind_guard") {
         (settings.blind_guard, settings.controls) = read_blind_guard(node, reader);
     }

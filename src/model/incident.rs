@@ -164,7 +164,23 @@ pub enum Suppression {
 }
 
 impl Suppression {
-    /// One word, for metrics.
+    /// Every word that there is.
+    pub const WORDS: [&'static str; 12] = [
+        "maintenance",
+        "silence",
+        "deployment",
+        "dependency",
+        "inhibited",
+        "flapping",
+        "outside_hours",
+        "already_told",
+        "no_route",
+        "to_nobody",
+        "nobody_heard",
+        "no_longer_watched",
+    ];
+
+    /// One word of [`Self::WORDS`], for metrics.
     #[must_use]
     pub const fn word(&self) -> &'static str {
         match self {

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::plan::Plan;
+use crate::check::load::PoolLoad;
 use crate::check::{Pool, RunContext, Runnable, Services};
 use crate::clock::wall_now;
 use crate::model::{CheckId, Language, Outcome, Priority, Quantity, RunId, Timestamp, TriggerTag};
@@ -215,8 +216,26 @@ impl Runner {
             self.notice_jump();
             self.take_due().await;
             self.start_ready();
+            self.show_load();
         }
         self.shut_down().await;
+    }
+
+    fn show_load(&self) {
+        let pools = Pool::ALL.map(|pool| {
+            let permits = match pool {
+                Pool::Light => self.options.light_at_once,
+                Pool::Browser => self.options.browsers_at_once,
+            }
+            .max(1);
+            PoolLoad {
+                pool: pool.word(),
+                permits,
+                running: permits - self.free.get(&pool).copied().unwrap_or(permits).min(permits),
+                waiting: self.ready.get(&pool).map_or(0, BinaryHeap::len),
+            }
+        });
+        self.services.load.note(pools.to_vec());
     }
 
     fn now(&self) -> Timestamp {
