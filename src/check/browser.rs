@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{Blocks, Kind, Pool, Probe, RunContext};
 use crate::browser::{self, Ended, Journey, Scenario};
 use crate::decode::Reader;
-use crate::model::{Language, Outcome, Threshold, Unit};
+use crate::model::{Outcome, Threshold, Unit};
 
 /// Timings and sizes of the first page.
 pub const PAGE_TIMINGS: &[(&str, Unit)] = &[
@@ -65,11 +65,7 @@ impl Probe for BrowserProbe {
             scenario: &self.scenario,
             folder: evidence_folder(run),
         };
-        let mut outcome = outcome(journey.go().await);
-        if run.services.language == Language::Ko {
-            outcome.tell_in_korean();
-        }
-        outcome
+        outcome(journey.go().await)
     }
 
     fn extra_measures(&self) -> Vec<(String, Option<Unit>)> {

@@ -8,7 +8,7 @@ use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RecordType};
 
 use super::attempt::{Limit, Manners};
-use super::expect::{LEVEL_KEY, broken, read_blocks};
+use super::expect::{LEVEL_KEY, USE_THRESHOLDS, broken, read_blocks, refuse};
 use super::http::scope;
 use super::net::ask::{Question, Reply, Transport, plain_name, record_text};
 use super::net::fault::Fault;
@@ -147,9 +147,7 @@ fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<dyn Probe>> 
         .get("dnssec")
         .and_then(|node| reader.boolean(node))
         .unwrap_or(false);
-    if let Some(node) = blocks.measure {
-        reader.error(node, "a dns check has nothing to measure by `measure:`");
-    }
+    refuse(blocks.measure, "dns", "measure", USE_THRESHOLDS, reader);
     let expects = read_blocks(blocks.expect, &DNS_EXPECT, reader, read_wanted);
     let probe = DnsProbe {
         name: name?,

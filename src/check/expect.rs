@@ -11,18 +11,21 @@ pub static NOTHING: Spec = Spec {
     keys: &[],
 };
 
+/// What stands in for `expect:` and `measure:` where there are none.
+pub const USE_THRESHOLDS: &str = "set bounds on what it measures with `thresholds:`";
+
 /// Refuses `expect:` and `measure:` where there is no answer to look at.
 pub fn refuse_blocks(blocks: &Blocks<'_>, kind: &str, reader: &mut Reader<'_>) {
-    for (node, key) in [(blocks.expect, "expect"), (blocks.measure, "measure")] {
-        if let Some(node) = node {
-            reader.report(
-                Problem::error(
-                    &node.place,
-                    format!("a {kind} check has nothing for `{key}:` to look at"),
-                )
-                .hint("set bounds on what it measures with `thresholds:`"),
-            );
-        }
+    refuse(blocks.expect, kind, "expect", USE_THRESHOLDS, reader);
+    refuse(blocks.measure, kind, "measure", USE_THRESHOLDS, reader);
+}
+
+/// Refuses a block that a kind has nothing for; `instead` says what to do.
+pub fn refuse(node: Option<&Node>, kind: &str, key: &str, instead: &str, reader: &mut Reader<'_>) {
+    if let Some(node) = node {
+        reader.report(
+            Problem::error(&node.place, format!("`{kind}` checks have nothing for `{key}:`")).hint(instead),
+        );
     }
 }
 

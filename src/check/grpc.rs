@@ -21,7 +21,7 @@ use tower::Service;
 
 use super::attempt::{Limit, Manners};
 use super::dialogue::fill;
-use super::expect::{LEVEL_KEY, broken, read_blocks};
+use super::expect::{LEVEL_KEY, USE_THRESHOLDS, broken, read_blocks, refuse};
 use super::http::{is_secret_name, scope};
 use super::matcher::{MATCHES, Matcher};
 use super::net::dial::{Address, Dialed, Peer, Wire, dial_wire};
@@ -118,9 +118,7 @@ fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<dyn Probe>> 
         .get("metadata")
         .map(|node| read_metadata(node, reader))
         .unwrap_or_default();
-    if let Some(node) = blocks.measure {
-        reader.error(node, "a grpc check has nothing to measure by `measure:`");
-    }
+    refuse(blocks.measure, "grpc", "measure", USE_THRESHOLDS, reader);
     let expects = read_blocks(blocks.expect, &GRPC_EXPECT, reader, |fields, reader| {
         fields.get("status").and_then(|node| Matcher::read(node, reader))
     });

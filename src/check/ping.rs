@@ -9,6 +9,7 @@ use surge_ping::{Client, Config, ICMP, IcmpPacket, PingIdentifier, PingSequence,
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::attempt::{Limit, Manners};
+use super::expect::{NOTHING, refuse_blocks};
 use super::http::scope;
 use super::net::dial::{Peer, addresses_of};
 use super::net::fault::Fault;
@@ -21,7 +22,7 @@ pub static KIND: Kind = Kind {
     name: "ping",
     doc: "Sends ICMP echo requests, and counts and times what comes back.",
     settings: &PING,
-    expect: &NO_EXPECT,
+    expect: &NOTHING,
     has_steps: false,
     pool: Pool::Light,
     measures: &[
@@ -50,12 +51,6 @@ static PING: Spec = Spec {
             "Use only addresses of this version.",
         ),
     ],
-};
-
-static NO_EXPECT: Spec = Spec {
-    name: "expect",
-    example: "thresholds: { loss: { critical: above 50% } }",
-    keys: &[],
 };
 
 const MOST_PINGS: i64 = 20;
@@ -98,15 +93,7 @@ fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<dyn Probe>> 
     }
     let versions = [("4", false), ("6", true)];
     let wants_v6 = fields.get("ip").and_then(|node| reader.choice(node, &versions));
-    if let Some(node) = blocks.measure {
-        reader.error(node, "a ping check has nothing to measure by `measure:`");
-    }
-    if let Some(node) = blocks.expect {
-        reader.error(
-            node,
-            "a ping check has nothing to expect: set `thresholds:` on `loss` and `round_trip_time`",
-        );
-    }
+    refuse_blocks(blocks, "ping", reader);
     let host = host?;
     let probe = PingProbe {
         manners: Manners::new(blocks, host.constant().unwrap_or_default()),

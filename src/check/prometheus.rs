@@ -13,7 +13,7 @@ use url::Url;
 
 use super::attempt::{Limit, Manners};
 use super::capture::{Scale, UNIT};
-use super::expect::{LEVEL_KEY, broken, read_blocks};
+use super::expect::{LEVEL_KEY, broken, read_blocks, refuse};
 use super::http::{LOGIN, Login, read_headers, read_login, scope};
 use super::matcher::{MATCHER, Matcher};
 use super::net::dial::measure_certificate_left;
@@ -93,12 +93,13 @@ fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<dyn Probe>> 
     let fields = Fields::open(blocks.settings, &PROMETHEUS, reader)?;
     let url = fields.get("url").and_then(|node| read_url(node, reader));
     let query = fields.get("query").and_then(|node| reader.text(node));
-    if let Some(node) = blocks.measure {
-        reader.error(
-            node,
-            "a prometheus check has nothing to measure by `measure:`: the query's number is `value`",
-        );
-    }
+    refuse(
+        blocks.measure,
+        "prometheus",
+        "measure",
+        "the query's number is `value`",
+        reader,
+    );
     let host = url
         .as_ref()
         .and_then(|url| endpoint(&url.constant()?).ok())

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::attempt::{Limit, Manners};
 use super::dialogue::{Reply, SAID, TURN, Turn, heard, read_replies, read_turns};
-use super::expect::{broken, read_blocks};
+use super::expect::{USE_THRESHOLDS, broken, read_blocks, refuse};
 use super::http::scope;
 use super::net::dial::{Address, Dialed, Peer, Wire, closed, dial, dial_wire};
 use super::net::fault::Fault;
@@ -95,9 +95,7 @@ fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<dyn Probe>> 
         );
     }
     let wish = TlsWish::read(&fields, reader);
-    if let Some(node) = blocks.measure {
-        reader.error(node, "a tcp check has nothing to measure by `measure:`");
-    }
+    refuse(blocks.measure, "tcp", "measure", USE_THRESHOLDS, reader);
     let expects = read_blocks(blocks.expect, &SAID, reader, |fields, reader| {
         read_replies(fields, reader)
     });

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
 use super::attempt::{Limit, Manners};
-use super::expect::{LEVEL_KEY, broken, read_blocks};
+use super::expect::{LEVEL_KEY, USE_THRESHOLDS, broken, read_blocks, refuse};
 use super::http::{CLIENT_CERTIFICATE, read_identity, scope};
 use super::matcher::{MATCHES, Matcher};
 use super::net::dial::{Address, Dialed, Peer, closed, dial, measure_certificate_left};
@@ -132,9 +132,7 @@ fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<dyn Probe>> 
         .get("alpn")
         .map(|node| reader.one_or_many(node, Reader::plain))
         .unwrap_or_default();
-    if let Some(node) = blocks.measure {
-        reader.error(node, "a tls check has nothing to measure by `measure:`");
-    }
+    refuse(blocks.measure, "tls", "measure", USE_THRESHOLDS, reader);
     let expects = read_blocks(blocks.expect, &TLS_EXPECT, reader, |fields, reader| {
         if let (Some(node), true) = (fields.get("alpn"), alpn.is_empty()) {
             reader.error(

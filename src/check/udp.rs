@@ -10,7 +10,7 @@ use tokio::time::timeout_at;
 
 use super::attempt::{Limit, Manners};
 use super::dialogue::{FilledReply, Reply, fill, heard, read_replies};
-use super::expect::{LEVEL_KEY, broken, read_blocks};
+use super::expect::{LEVEL_KEY, USE_THRESHOLDS, broken, read_blocks, refuse};
 use super::http::scope;
 use super::net::dial::{Address, Peer, addresses_of, closed};
 use super::net::fault::Fault;
@@ -110,9 +110,7 @@ fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<dyn Probe>> 
             None
         }
     };
-    if let Some(node) = blocks.measure {
-        reader.error(node, "a udp check has nothing to measure by `measure:`");
-    }
+    refuse(blocks.measure, "udp", "measure", USE_THRESHOLDS, reader);
     let expects = read_blocks(blocks.expect, &UDP_EXPECT, reader, |fields, reader| {
         let replies = read_replies(fields, reader).into_iter().map(Wanted::Said);
         let bytes = fields

@@ -23,7 +23,6 @@ mod token;
 mod trigger;
 mod validate;
 
-use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
@@ -173,13 +172,8 @@ impl Context {
     fn print_problems<'p>(&self, problems: impl IntoIterator<Item = &'p Problem>) {
         let colours = use_colours(&io::stderr());
         let redactor = self.redactor.current();
-        // What is wrong in a flow or a matrix is wrong in each check that has it.
-        let mut told = BTreeSet::new();
         for problem in problems {
             let text = redactor.clean(&problem.to_string()).into_owned();
-            if !told.insert(text.clone()) {
-                continue;
-            }
             let paint = match problem.severity {
                 Severity::Error => "31",
                 Severity::Missing | Severity::Warning => "33",

@@ -35,7 +35,7 @@ pub struct ServeArgs {
 /// Serves until SIGINT or SIGTERM.
 pub async fn serve(context: &Context, args: ServeArgs) -> Exit {
     let project = context.load(SecretMode::Ask, args.vars.clone());
-    context.print_problems(&project.problems);
+    context.print_problems(project.told());
     if !project.is_sound() {
         eprintln!("haetae does not start on files with errors; `haetae validate` shows them again");
         return Exit::Configuration;

@@ -45,12 +45,16 @@ pub fn validate(context: &Context, args: &ValidateArgs) -> Exit {
         print_json(context, &project, args.routes);
         return exit;
     }
-    context.print_problems(&project.problems);
+    let told = project.told();
+    context.print_problems(told.iter().copied());
     if args.routes {
         print_routes(&project);
     }
-    let errors = project.errors().count();
-    let warnings = project.problems.len() - errors;
+    let warnings = told
+        .iter()
+        .filter(|problem| problem.severity == Severity::Warning)
+        .count();
+    let errors = told.len() - warnings;
     let files = plural(project.checks.len(), "check");
     match (errors, warnings) {
         (0, 0) => out!("{files}, {}: all fine", plural(project.channels.len(), "channel")),
@@ -113,19 +117,9 @@ fn print_routes(project: &Project) {
 }
 
 fn print_json(context: &Context, project: &Project, with_routes: bool) {
-    let mut problems: Vec<_> = project
-        .problems
-        .iter()
-        .map(crate::decode::Problem::to_json)
-        .collect();
-    problems.dedup();
-    let count = |wanted: Severity| {
-        project
-            .problems
-            .iter()
-            .filter(|problem| problem.severity == wanted)
-            .count()
-    };
+    let told = project.told();
+    let problems: Vec<_> = told.iter().map(|problem| problem.to_json()).collect();
+    let count = |wanted: Severity| told.iter().filter(|problem| problem.severity == wanted).count();
     let mut answer = json!({
         "sound": project.is_sound(),
         "checks": project.checks.len(),

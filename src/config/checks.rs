@@ -142,6 +142,7 @@ impl Checks {
     /// A check that is one: without `matrix:`, or one of its combinations.
     fn one(&mut self, id: CheckId, merged: &Node, spec: &'static Spec, reader: &mut Reader<'_>) {
         reader.check = Some(id.clone());
+        let merged = &self.with_sets(merged, reader);
         if let Some(earlier) = self.met.insert(id.clone(), meet(merged)) {
             reader.report(
                 Problem::error(&merged.place, format!("the id `{id}` is here a second time"))
@@ -159,6 +160,17 @@ impl Checks {
             self.readable.insert(id, runnable);
         }
         reader.check = None;
+    }
+
+    /// The check with the thresholds of the sets that it uses in their place.
+    fn with_sets(&self, merged: &Node, reader: &mut Reader<'_>) -> Node {
+        let mut whole = merged.clone();
+        if let Value::Map(entries) = &mut whole.value {
+            for entry in entries.iter_mut().filter(|entry| entry.key == "thresholds") {
+                entry.node = self.sets.apply(&entry.node, reader);
+            }
+        }
+        whole
     }
 
     /// The check over its file's defaults over the settings'.
@@ -218,17 +230,7 @@ impl Checks {
         let any_name = probe.as_deref().is_some_and(Probe::measures_any_name);
         let mut thresholds = fields
             .get("thresholds")
-            .map(|node| {
-                let whole = self.sets.apply(node, reader);
-                read_thresholds(
-                    &whole,
-                    kind,
-                    measures.as_deref(),
-                    any_name,
-                    today(self.now),
-                    reader,
-                )
-            })
+            .map(|node| read_thresholds(node, kind, measures.as_deref(), any_name, today(self.now), reader))
             .unwrap_or_default();
         let check = Check {
             name: plain(&fields, "name", reader).unwrap_or_else(|| id.to_string()),

@@ -71,6 +71,21 @@ pub struct Project {
 }
 
 impl Project {
+    /// Every problem once: what is wrong in a flow or a matrix is wrong in each check that
+    /// has it.
+    #[must_use]
+    pub fn told(&self) -> Vec<&Problem> {
+        let mut told = BTreeSet::new();
+        let is_new = |problem: &&Problem| {
+            let place = problem
+                .place
+                .as_ref()
+                .map(|place| (place.source.name.clone(), place.line, place.column));
+            told.insert((place, problem.message.clone()))
+        };
+        self.problems.iter().filter(is_new).collect()
+    }
+
     /// Problems that keep the project from being used.
     pub fn errors(&self) -> impl Iterator<Item = &Problem> {
         self.problems

@@ -58,8 +58,12 @@ pub(super) fn read_thresholds(
                 continue;
             }
             Some(Some((_, unit))) => *unit,
-            // The probe could not be read, so that its own measurements are not known.
-            None => None,
+            // The probe could not be read, so that only what its kind always measures is known.
+            None => kind
+                .measures
+                .iter()
+                .find(|(name, _)| *name == entry.key)
+                .map(|(_, unit)| *unit),
         };
         thresholds.extend(read_threshold(&entry.key, &entry.node, unit, today, reader));
     }

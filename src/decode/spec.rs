@@ -138,6 +138,13 @@ const SYNONYMS: &[(&str, &str)] = &[
     ("assertions", "expect"),
     ("receivers", "to"),
     ("receiver", "to"),
+    ("postgres", "sql"),
+    ("postgresql", "sql"),
+    ("mysql", "sql"),
+    ("icmp", "ping"),
+    ("ssl", "tls"),
+    ("nagios", "command"),
+    ("push", "heartbeat"),
 ];
 
 /// The key of `spec` that another tool calls `word`.

@@ -183,13 +183,15 @@ impl Engine {
         if transition.to != Level::Ok {
             describe(&mut incident, &transition.verdict, outcome);
         }
+        let reopened = transition.kind == TransitionKind::Reopened;
         if incident
             .acknowledged
             .as_ref()
-            .is_some_and(|ack| transition.to > ack.level)
+            .is_some_and(|ack| reopened || transition.to > ack.level)
         {
             incident.acknowledged = None;
-            self.note(&incident.id, now, "unacknowledged", "", "it got worse");
+            let why = if reopened { "it came back" } else { "it got worse" };
+            self.note(&incident.id, now, "unacknowledged", "", why);
         }
         let began = matches!(transition.kind, TransitionKind::Opened | TransitionKind::Reopened);
         let gathered = if began && !is_own(&incident.check) {

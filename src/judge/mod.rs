@@ -61,8 +61,10 @@ fn judge_threshold(
     if covered.peek().is_none() {
         let missing = Reason::Missing {
             measurement: threshold.measurement.clone(),
+            why: why_missing(outcome, &threshold.measurement),
         };
-        return if failed {
+        let learning = outcome.learning.iter().any(|name| threshold.covers(name));
+        return if failed || learning {
             Vec::new()
         } else {
             vec![(Level::Unknown, missing)]
@@ -89,6 +91,16 @@ fn judge_threshold(
             })
         })
         .collect()
+}
+
+/// A remark that speaks of the measurement, when the run has one.
+fn why_missing(outcome: &Outcome, measurement: &str) -> Option<String> {
+    let named = format!("`{measurement}`");
+    outcome
+        .remarks
+        .iter()
+        .find(|remark| remark.contains(&named))
+        .cloned()
 }
 
 fn unusual(

@@ -149,6 +149,10 @@ pub struct Outcome {
     pub evidence: Evidence,
     /// How often the target was asked; more than 1 and ok means flaky.
     pub attempts: u32,
+    /// Measurements that need some runs before there is a number: a threshold on one is not
+    /// judged yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub learning: Vec<String>,
     /// Things to mend that are no failure: a fallback locator, an empty retry budget.
     pub remarks: Vec<String>,
 }
@@ -161,6 +165,7 @@ impl Outcome {
             broken: Vec::new(),
             evidence: Evidence::default(),
             attempts: 1,
+            learning: Vec::new(),
             remarks: Vec::new(),
         }
     }

@@ -35,8 +35,8 @@ pub struct Pings {
     pub count: u64,
     /// The last success.
     pub succeeded: Option<Timestamp>,
-    /// How long the job took to its last success, in microseconds; none when its start was
-    /// not told.
+    /// How long the job took when it last told both its start and its success, in
+    /// microseconds.
     pub took_us: Option<u64>,
     /// The last start.
     pub started: Option<Timestamp>,
@@ -55,7 +55,9 @@ impl Pings {
             PingKind::Start => self.started = Some(ping.at),
             PingKind::Success => {
                 let running = self.running_since();
-                self.took_us = running.map(|since| ping.at.since(since).as_micros() as u64);
+                if let Some(since) = running {
+                    self.took_us = Some(ping.at.since(since).as_micros() as u64);
+                }
                 self.succeeded = Some(ping.at);
             }
             PingKind::Fail => {
@@ -79,7 +81,7 @@ impl Pings {
         self.failed.filter(|failed| Some(*failed) > self.succeeded)
     }
 
-    /// How long the job took to its last success.
+    /// How long the job took when it last told both its start and its success.
     #[must_use]
     pub fn took(&self) -> Option<Duration> {
         self.took_us.map(Duration::from_micros)
@@ -121,7 +123,7 @@ mod tests {
             ("+", "running - failing - success 0 took -"),
             ("s..+", "running - failing - success 3 took 3"),
             ("s..+..s", "running 6 failing - success 3 took 3"),
-            ("s..+..+", "running - failing - success 6 took -"),
+            ("s..+..+", "running - failing - success 6 took 3"),
             ("+..-", "running - failing 3 success 0 took -"),
             ("+..-.s", "running 5 failing 3 success 0 took -"),
             ("+..-.s.+", "running - failing - success 7 took 2"),

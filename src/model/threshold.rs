@@ -213,6 +213,11 @@ impl Relative {
                 _ => Err(wrong()),
             };
         }
+        // `3x usuall` means the past too, and is told so.
+        let times = rest.trim().split_once('x').map(|(times, _)| times);
+        if times.is_some_and(|times| times.trim().parse::<f64>().is_ok()) {
+            return Err(wrong());
+        }
         if !matches!(word, "rising" | "falling") {
             return Ok(None);
         }

@@ -45,6 +45,9 @@ pub enum Reason {
     Missing {
         /// The measurement's name.
         measurement: String,
+        /// Why it is missing, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
     },
     /// The level changes all the time.
     Flapping {
@@ -71,9 +74,13 @@ impl fmt::Display for Reason {
                 bound,
                 then,
             } => write!(f, "{measurement} is {value}, {bound} ({})", bound.told(*then)),
-            Self::Missing { measurement } => {
+            Self::Missing {
+                measurement,
+                why: None,
+            } => {
                 write!(f, "could not measure: the answer has no {measurement}")
             }
+            Self::Missing { why: Some(why), .. } => write!(f, "could not measure: {why}"),
             Self::Flapping { share } => {
                 write!(f, "flapping: {share:.0}% of its last 21 runs changed level")
             }

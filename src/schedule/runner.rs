@@ -13,7 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::plan::Plan;
 use crate::check::{Pool, RunContext, Runnable, Services};
 use crate::clock::wall_now;
-use crate::model::{CheckId, Outcome, Priority, Quantity, RunId, Timestamp, TriggerTag};
+use crate::model::{CheckId, Language, Outcome, Priority, Quantity, RunId, Timestamp, TriggerTag};
 
 /// A probe ends its run by the deadline itself; one that does not is cut off so much later.
 const GRACE: Duration = Duration::from_secs(3);
@@ -455,6 +455,9 @@ pub async fn run_once(job: Job, services: Arc<Services>) -> Finished {
     };
     let took = began.elapsed();
     outcome.measure("duration", Quantity::time(took));
+    if services.language == Language::Ko {
+        outcome.tell_in_korean();
+    }
     outcome.redact(&services.redactor.current());
     Finished {
         job,

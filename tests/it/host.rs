@@ -215,12 +215,9 @@ fn thresholds_cover_every_disk() {
         "{}",
         ran.said
     );
+    // What needs some samples first is not judged yet.
     let ran = run("host: {}\nthresholds: { disk_full_in: { critical: below 12h } }");
-    assert!(
-        ran.code == Some(3) && ran.said.contains("the answer has no disk_full_in"),
-        "{}",
-        ran.said
-    );
+    assert!(ran.code == Some(0), "{}", ran.said);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use url::Url;
 
 use self::rdap::Registration;
 use super::attempt::{Limit, Manners};
-use super::expect::{LEVEL_KEY, broken, read_blocks};
+use super::expect::{LEVEL_KEY, USE_THRESHOLDS, broken, read_blocks, refuse};
 use super::http::scope;
 use super::matcher::{MATCHER, Matcher};
 use super::net::fault::Fault;
@@ -106,9 +106,7 @@ struct DomainExpect {
 fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<dyn Probe>> {
     let before = reader.failures();
     let fields = Fields::open(blocks.settings, &DOMAIN, reader)?;
-    if let Some(node) = blocks.measure {
-        reader.error(node, "a domain check has nothing to measure by `measure:`");
-    }
+    refuse(blocks.measure, "domain", "measure", USE_THRESHOLDS, reader);
     let name = fields.get("name").and_then(|node| read_name(node, reader));
     let server = fields.get("server").and_then(|node| read_base(node, reader));
     let bootstrap = match fields.get("bootstrap") {

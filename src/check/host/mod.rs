@@ -220,5 +220,7 @@ fn measure_disk(path: &str, space: Space, run: &RunContext, outcome: &mut Outcom
     run.services.disks.note(path, run.started, used);
     if let Some(span) = run.services.disks.full_in(path, used) {
         outcome.measure(format!("disk_full_in.{path}"), Quantity::time(span));
+    } else {
+        outcome.learning.push(format!("disk_full_in.{path}"));
     }
 }

@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use crate::decode::{Fields, Key, Node, Reader, Shape, Spec, Value};
+use crate::decode::{Fields, Key, Node, Problem, Reader, Shape, Spec, Value};
 
 /// The keys of one entry of `processes:`.
 pub(super) static PROCESS: Spec = Spec {
@@ -40,6 +40,12 @@ impl Wanted {
         if matches!(node.value, Value::List(_)) {
             return reader.list(node, |reader, item| {
                 let name = reader.plain(item)?;
+                if name.contains('/') {
+                    reader.report(
+                        Problem::error(&item.place, format!("`{name}` is a path, and processes are known by their name"))
+                            .hint("write the name that `ps -o comm` shows, or `NAME: { command: regex }` for the whole command line"),
+                    );
+                }
                 Some(Self { name, command: None })
             });
         }

@@ -190,10 +190,10 @@ impl HttpProbe {
             refuse_denied_literal(&hop.url, &run.services)?;
             let request = self.request(kept, &hop, number, token, &scope)?;
             let address = hop.address();
-            let response = request
-                .send()
-                .await
-                .map_err(|error| no_answer(error, &address, kept.proxy.as_deref()))?;
+            let response = request.send().await.map_err(|error| {
+                kept.refused_certificate()
+                    .unwrap_or_else(|| no_answer(error, &address, kept.proxy.as_deref()))
+            })?;
             if let Some(proxy) = kept.proxy.as_deref()
                 && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
             {

@@ -33,6 +33,15 @@ pub struct Kept {
     pub(super) proxy: Option<String>,
 }
 
+impl Kept {
+    /// What was refused of the certificates, with names and times, if that is why there is no
+    /// answer.
+    pub(super) fn refused_certificate(&self) -> Option<Fault> {
+        let mut seen = self.tls.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.refusal.take().map(Fault::lasting)
+    }
+}
+
 /// The cookies of whoever uses the client at the moment.
 #[derive(Default)]
 pub struct RunCookies(RwLock<Arc<Jar>>);

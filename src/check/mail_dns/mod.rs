@@ -20,7 +20,7 @@ use spf::{Checked, MOST_LOOKUPS, Sender, SpfResult, check_host, result_word};
 
 use super::attempt::{Limit, Manners};
 use super::dns::{parse_name, read_name};
-use super::expect::{LEVEL_KEY, broken, read_blocks};
+use super::expect::{LEVEL_KEY, USE_THRESHOLDS, broken, read_blocks, refuse};
 use super::http::scope;
 use super::net::fault::Fault;
 use super::net::nameserver::{NameServer, SERVER};
@@ -131,9 +131,7 @@ fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<dyn Probe>> 
         .map(|node| reader.list(node, read_zone))
         .unwrap_or_default();
     let server = NameServer::read(&fields, reader);
-    if let Some(node) = blocks.measure {
-        reader.error(node, "a mail_dns check has nothing to measure by `measure:`");
-    }
+    refuse(blocks.measure, "mail_dns", "measure", USE_THRESHOLDS, reader);
     let levels = read_blocks(blocks.expect, &MAIL_DNS_EXPECT, reader, |_, _| ());
     let probe = MailDnsProbe {
         domain: domain?,

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::attempt::{Limit, Manners};
 use super::capture::{Scale, UNIT};
-use super::expect::{LEVEL_KEY, broken, read_blocks};
+use super::expect::{LEVEL_KEY, broken, read_blocks, refuse};
 use super::http::scope;
 use super::matcher::{MATCHER, Matcher};
 use super::net::dial::{Dialed, Peer, dial_wire};
@@ -176,12 +176,13 @@ fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<dyn Probe>> 
     {
         reader.error(node, "`field` picks a line of INFO: add `command: [INFO]`");
     }
-    if let Some(node) = blocks.measure {
-        reader.error(
-            node,
-            "a redis check has nothing to measure by `measure:`: the number in the answer is `value`",
-        );
-    }
+    refuse(
+        blocks.measure,
+        "redis",
+        "measure",
+        "the number in the answer is `value`",
+        reader,
+    );
     let host = url
         .as_ref()
         .and_then(|url| Place::parse(&url.constant()?).ok())

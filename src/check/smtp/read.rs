@@ -2,7 +2,7 @@
 
 use super::{Auth, Encryption, SmtpProbe};
 use crate::check::attempt::Manners;
-use crate::check::expect::{LEVEL_KEY, read_blocks};
+use crate::check::expect::{LEVEL_KEY, USE_THRESHOLDS, read_blocks, refuse};
 use crate::check::matcher::{MATCHES, Matcher};
 use crate::check::net::dial::Address;
 use crate::check::net::secure::{CA, INSECURE_TLS, SERVER_NAME, TlsWish};
@@ -133,9 +133,7 @@ pub(super) fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<d
             "`rcpt_to` needs `mail_from`: SMTP asks for the sender first",
         );
     }
-    if let Some(node) = blocks.measure {
-        reader.error(node, "an smtp check has nothing to measure by `measure:`");
-    }
+    refuse(blocks.measure, "smtp", "measure", USE_THRESHOLDS, reader);
     let expects = read_blocks(blocks.expect, &SMTP_EXPECT, reader, |block, reader| {
         if let (Some(node), None) = (block.get("recipient"), fields.get("rcpt_to")) {
             reader.error(node, "`recipient` needs `rcpt_to` in `smtp:`");

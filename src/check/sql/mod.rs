@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 
 use super::attempt::{Limit, Manners};
 use super::capture::{Scale, UNIT};
-use super::expect::{LEVEL_KEY, broken, read_blocks};
+use super::expect::{LEVEL_KEY, broken, read_blocks, refuse};
 use super::http::{read_roots, scope};
 use super::matcher::{MATCHER, Matcher};
 use super::net::fault::Fault;
@@ -121,12 +121,13 @@ fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<dyn Probe>> 
         read_roots(node, reader)?;
         reader.text(node)?.constant()
     });
-    if let Some(node) = blocks.measure {
-        reader.error(
-            node,
-            "an sql check has nothing to measure by `measure:`: the first column of the first row is `value`",
-        );
-    }
+    refuse(
+        blocks.measure,
+        "sql",
+        "measure",
+        "the first column of the first row is `value`",
+        reader,
+    );
     let expects = read_blocks(blocks.expect, &SQL_EXPECT, reader, |fields, reader| SqlExpect {
         rows: fields.get("rows").and_then(|node| Matcher::read(node, reader)),
         value: fields.get("value").and_then(|node| Matcher::read(node, reader)),

@@ -3,7 +3,7 @@
 use super::{Expected, WebSocketProbe, target};
 use crate::check::attempt::Manners;
 use crate::check::dialogue::{TURN, read_replies, read_turns};
-use crate::check::expect::{LEVEL_KEY, read_blocks};
+use crate::check::expect::{LEVEL_KEY, USE_THRESHOLDS, read_blocks, refuse};
 use crate::check::http::read_headers;
 use crate::check::matcher::{MATCHES, Matcher};
 use crate::check::net::secure::{CA, INSECURE_TLS, SERVER_NAME, TlsWish};
@@ -93,9 +93,7 @@ pub(super) fn read(blocks: &Blocks<'_>, reader: &mut Reader<'_>) -> Option<Box<d
     }
     let ping = fields.get("ping").and_then(|node| reader.boolean(node));
     let turns = read_turns(&fields, reader);
-    if let Some(node) = blocks.measure {
-        reader.error(node, "a websocket check has nothing to measure by `measure:`");
-    }
+    refuse(blocks.measure, "websocket", "measure", USE_THRESHOLDS, reader);
     let expects = read_blocks(blocks.expect, &WEBSOCKET_EXPECT, reader, |fields, reader| {
         Expected {
             replies: read_replies(fields, reader),

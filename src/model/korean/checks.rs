@@ -217,10 +217,6 @@ pub static CHECKS: &[Row] = &[
     ("`{0}` is not an IP address", "`{0}`은(는) IP 주소가 아닙니다"),
     // tcp
     (
-        "a tcp check has nothing to measure by `measure:`",
-        "tcp 점검에는 `measure:`로 측정할 것이 없습니다",
-    ),
-    (
         "`{0}` is not a host with a port",
         "`{0}`: 호스트와 포트를 함께 써야 합니다",
     ),

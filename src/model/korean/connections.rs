@@ -18,26 +18,6 @@ pub static CONNECTIONS: &[Row] = &[
         "`tls:`에 `alpn`이 없으면 협상되는 것이 없습니다",
     ),
     (
-        "a tls check has nothing to measure by `measure:`",
-        "tls 점검에는 `measure:`로 측정할 것이 없습니다",
-    ),
-    (
-        "a udp check has nothing to measure by `measure:`",
-        "udp 점검에는 `measure:`로 측정할 것이 없습니다",
-    ),
-    (
-        "an smtp check has nothing to measure by `measure:`",
-        "smtp 점검에는 `measure:`로 측정할 것이 없습니다",
-    ),
-    (
-        "a websocket check has nothing to measure by `measure:`",
-        "websocket 점검에는 `measure:`로 측정할 것이 없습니다",
-    ),
-    (
-        "a grpc check has nothing to measure by `measure:`",
-        "grpc 점검에는 `measure:`로 측정할 것이 없습니다",
-    ),
-    (
         "a udp check needs `send` or `send_hex`: nobody answers who was not asked",
         "udp 점검에는 `send`나 `send_hex`가 필요합니다. 묻지 않으면 아무도 응답하지 않습니다",
     ),
@@ -148,18 +128,6 @@ pub static CONNECTIONS: &[Row] = &[
         "`{0}`은(는) DNS 이름이 아닙니다",
     ),
     (
-        "a {0} check has nothing to measure by `measure:`",
-        "{0} 점검에서는 `measure:`로 잴 것이 없습니다",
-    ),
-    (
-        "a {0} check has nothing to measure by `measure:`: the query's number is `value`",
-        "{0} 점검에서는 `measure:`로 잴 것이 없습니다. 질의의 값은 `value`입니다",
-    ),
-    (
-        "an sql check has nothing to measure by `measure:`: the first column of the first row is `value`",
-        "sql 점검에서는 `measure:`로 잴 것이 없습니다. 첫 행의 첫 열이 `value`입니다",
-    ),
-    (
         "`{0}` is not an address of http or https",
         "`{0}`은(는) http 또는 https 주소가 아닙니다",
     ),
@@ -179,10 +147,6 @@ pub static CONNECTIONS: &[Row] = &[
     (
         "`interval` must be at least {0}: more is a flood",
         "`interval`은 {0} 이상이어야 합니다. 더 잦으면 과도한 요청입니다",
-    ),
-    (
-        "a ping check has nothing to expect: set `thresholds:` on `loss` and `round_trip_time`",
-        "ping 점검에는 `expect:`가 없습니다. `loss`와 `round_trip_time`에 `thresholds:`를 정하십시오",
     ),
     (
         "the last request would be sent after the time-out: send fewer, or closer together",
@@ -227,5 +191,14 @@ pub static CONNECTIONS: &[Row] = &[
     (
         "`query` begins with {0}, and only statements that read are allowed: {1}",
         "`query`가 {0}(으)로 시작합니다. 읽는 문장만 쓸 수 있습니다: {1}",
+    ),
+    (
+        "the first column of the first row is `value`",
+        "첫 행의 첫 열이 `value`입니다",
+    ),
+    ("the query's number is `value`", "질의의 값은 `value`입니다"),
+    (
+        "the number in the answer is `value`",
+        "응답의 숫자가 `value`입니다",
     ),
 ];

@@ -72,7 +72,7 @@ pub static LOCAL: &[Row] = &[
         "`{0}`이(가) `/`로 시작하지 않습니다. 디스크는 마운트 지점으로 지정합니다",
     ),
     (
-        "a {0} check has nothing for `{1}` to look at",
+        "`{0}` checks have nothing for `{1}`",
         "{0} 점검에는 `{1}`을(를) 쓸 수 없습니다",
     ),
     (
@@ -138,5 +138,13 @@ pub static LOCAL: &[Row] = &[
     (
         "the job has never called, and was waited for {0}",
         "작업이 한 번도 호출하지 않았습니다. {0} 동안 기다렸습니다",
+    ),
+    (
+        "`{0}` is a path, and processes are known by their name",
+        "`{0}`은(는) 경로입니다. 프로세스는 이름으로 찾습니다",
+    ),
+    (
+        "write the name that `ps -o comm` shows, or `NAME: { command: regex }` for the whole command line",
+        "`ps -o comm`에 나오는 이름을 쓰거나, 명령줄 전체는 `NAME: { command: regex }`로 찾으십시오",
     ),
 ];
