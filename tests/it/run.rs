@@ -29,8 +29,10 @@ fn server(answer: impl Fn(usize) -> String + Send + Sync + 'static) -> (SocketAd
             std::thread::spawn(move || {
                 let now = at_once.fetch_add(1, Ordering::SeqCst) + 1;
                 most.fetch_max(now, Ordering::SeqCst);
-                reply(stream, &answer(asked.fetch_add(1, Ordering::SeqCst)));
+                let status = answer(asked.fetch_add(1, Ordering::SeqCst));
+                // Whoever has the answer may ask again at once.
                 at_once.fetch_sub(1, Ordering::SeqCst);
+                reply(stream, &status);
             });
         }
     });
