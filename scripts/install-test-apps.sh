@@ -12,22 +12,8 @@ want() { wanted="$wanted $1"; }
 command -v node >/dev/null 2>&1 || want nodejs
 command -v npm >/dev/null 2>&1 || want npm
 
-if [ -n "$wanted" ]; then
-    if ! command -v apt-get >/dev/null 2>&1; then
-        echo "please install by hand:$wanted (this script knows apt-get only)" >&2
-        exit 1
-    fi
-    as_root=""
-    if [ "$(id -u)" -ne 0 ]; then
-        command -v sudo >/dev/null 2>&1 || { echo "please run as root: apt-get install$wanted" >&2; exit 1; }
-        as_root="sudo"
-    fi
-    echo "installing:$wanted" >&2
-    export DEBIAN_FRONTEND=noninteractive
-    $as_root apt-get update -qq
-    # shellcheck disable=SC2086
-    $as_root apt-get install -y -qq --no-install-recommends $wanted >/dev/null
-fi
+# shellcheck disable=SC2086
+"$(dirname -- "$0")/apt-install.sh" $wanted
 
 # npm leaves a copy of the lock behind when it is done; ours is older as long as nothing changed.
 cd "$apps/node"

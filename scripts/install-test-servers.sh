@@ -27,26 +27,5 @@ have curl || want curl
 [ -x /usr/lib/nagios/plugins/check_load ] || want monitoring-plugins-basic
 { have vmstat && have pgrep; } || want procps
 
-[ -n "$wanted" ] || exit 0
-
-if ! command -v apt-get >/dev/null 2>&1; then
-    echo "please install by hand:$wanted (this script knows apt-get only)" >&2
-    exit 1
-fi
-as_root=""
-if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null 2>&1 || { echo "please run as root: apt-get install$wanted" >&2; exit 1; }
-    as_root="sudo"
-fi
-echo "installing:$wanted" >&2
-export DEBIAN_FRONTEND=noninteractive
-$as_root apt-get update -qq
-# Nothing is started at install: the tests start what they need.
-printf '#!/bin/sh\nexit 101\n' > /tmp/haetae-policy-rc.d
-if [ ! -e /usr/sbin/policy-rc.d ]; then
-    $as_root install -m 755 /tmp/haetae-policy-rc.d /usr/sbin/policy-rc.d
-    # shellcheck disable=SC2064
-    trap "$as_root rm -f /usr/sbin/policy-rc.d" EXIT
-fi
 # shellcheck disable=SC2086
-$as_root apt-get install -y -qq --no-install-recommends $wanted >/dev/null
+"$(dirname -- "$0")/apt-install.sh" $wanted
