@@ -31,8 +31,12 @@ pub struct TokenArgs {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Make a token; it is shown once, on stdout
+    #[command(
+        after_help = "Examples:\n  haetae token create --scope trigger --name jenkins --expires 90d\n  haetae token create --scope read,trigger > token.txt"
+    )]
     Create(CreateArgs),
     /// Every token, without what makes it one
+    #[command(after_help = "Examples:\n  haetae token list\n  haetae token list --json | jq .tokens")]
     List {
         #[command(flatten)]
         at: StoreArgs,
@@ -41,6 +45,7 @@ enum Verb {
         json: bool,
     },
     /// Take a token away
+    #[command(after_help = "Examples:\n  haetae token revoke jenkins")]
     Revoke {
         /// Its name
         name: String,
