@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hickory_resolver::config::{
     ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
-use hickory_resolver::proto::rr::{Name, RecordType};
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use mail_auth::common::parse::TxtRecordParser;
 use mail_auth::spf::verify::SpfParameters;
 use mail_auth::spf::{Macro, Mechanism, Spf, Variables};
@@ -159,7 +159,39 @@ impl Caches {
                 }
             }
         }
+        for (stand_in, name) in &records.odd {
+            caches
+                .know(asker, stand_in, name_of_labels(&name.to_lowercase()))
+                .await;
+        }
         caches
+    }
+
+    /// Asks for all that a term could want of an odd name, and keeps it under what stands for it.
+    async fn know(&self, asker: &Asker, stand_in: &str, name: Option<Name>) {
+        let now = tokio::time::Instant::now().into_std();
+        self.v4
+            .insert(stand_in.into(), addresses_of(asker, name.clone()).await, now);
+        self.v6.insert(stand_in.into(), none_of(), now);
+        let Some(name) = name else { return };
+        let known = asker.ask(name, RecordType::MX).await.unwrap_or(Known::NoSuchName);
+        let mut exchanges = Vec::new();
+        for record in known.records() {
+            let RData::MX(mx) = &record.data else { continue };
+            let exchange: Box<str> = format!("mx-{}.{stand_in}", exchanges.len()).into();
+            let addresses = addresses_of(asker, Some(mx.exchange.clone())).await;
+            self.v4.insert(exchange.clone(), addresses, now);
+            self.v6.insert(exchange.clone(), none_of(), now);
+            exchanges.push(exchange);
+        }
+        let found = RecordSet {
+            rrset: Arc::new([MX {
+                exchanges: exchanges.into(),
+                preference: 0,
+            }]),
+            dnssec_status: DnssecStatus::Indeterminate,
+        };
+        self.mx.insert(stand_in.into(), found, now);
     }
 
     /// The terms that were evaluated, and for which no record was kept.
@@ -208,6 +240,8 @@ struct Records {
     terms: Vec<(Box<str>, RecordType)>,
     /// Whether a term depends on the sender's name in reverse DNS.
     names_the_sender: bool,
+    /// Names with `:` or `/` in them, which mail-auth would cut there, by what stands for them.
+    odd: Vec<(Box<str>, String)>,
 }
 
 impl Records {
@@ -220,6 +254,7 @@ impl Records {
             lookups: 0,
             terms: Vec::new(),
             names_the_sender: false,
+            odd: Vec::new(),
         };
         let mail_from = match sender.mail_from.is_empty() {
             true => format!("postmaster@{}", sender.helo),
@@ -323,14 +358,29 @@ impl Records {
                 .get_or_insert(format!("the SPF record of {bare} cannot be read: {fault}"));
             return Txt::Error(Error::ParseError);
         }
-        Txt::from(Spf::parse(&relevant(record, ip)))
+        let relevant = relevant(record, ip);
+        Txt::from(Spf::parse(&self.without_odd_names(&relevant)))
+    }
+
+    /// The record with a plain name in place of each odd one of `a` and `mx`. What it stands
+    /// for is asked before the evaluation.
+    fn without_odd_names(&mut self, record: &str) -> Vec<u8> {
+        let terms = record.split(' ').map(|term| match odd_name(term) {
+            Some((start, end)) => {
+                let stand_in = format!("odd-name-{}.invalid", self.odd.len());
+                self.odd.push((fqdn(&stand_in), term[start..end].to_owned()));
+                format!("{}{stand_in}{}", &term[..start], &term[end..])
+            }
+            None => term.to_owned(),
+        });
+        terms.collect::<Vec<_>>().join(" ").into_bytes()
     }
 }
 
 /// A record without the terms that say nothing to a receiver, which mail-auth stumbles over:
 /// modifiers that nobody knows (RFC 7208 §6), and addresses of the version that the sender
 /// does not have (§5.6).
-fn relevant(record: &[u8], ip: IpAddr) -> Vec<u8> {
+fn relevant(record: &[u8], ip: IpAddr) -> String {
     let other = if ip.is_ipv4() { "ip6:" } else { "ip4:" };
     let text = String::from_utf8_lossy(record);
     let terms = text.split(' ').enumerate().filter(|(n, term)| {
@@ -343,7 +393,31 @@ fn relevant(record: &[u8], ip: IpAddr) -> Vec<u8> {
         *n == 0 || !mechanism.starts_with(other) && modifier.is_none_or(|(name, _)| known.contains(&name))
     });
     let kept: Vec<&str> = terms.map(|(_, term)| term).collect();
-    kept.join(" ").into_bytes()
+    kept.join(" ")
+}
+
+/// Where a domain with `:` or `/` in it stands in a term `a` or `mx` (RFC 7208 §7.1 allows
+/// them); a CIDR length at the end is no part of it.
+fn odd_name(term: &str) -> Option<(usize, usize)> {
+    let start = term.find(':')? + 1;
+    let mechanism = term[..start - 1].trim_start_matches(['+', '-', '?', '~']);
+    if !["a", "mx"]
+        .iter()
+        .any(|known| mechanism.eq_ignore_ascii_case(known))
+    {
+        return None;
+    }
+    let mut end = term.len();
+    for slashes in ["//", "/"] {
+        if let Some((domain, bits)) = term[start..end].rsplit_once(slashes)
+            && !bits.is_empty()
+            && bits.bytes().all(|byte| byte.is_ascii_digit())
+        {
+            end = start + domain.len();
+        }
+    }
+    let domain = &term[start..end];
+    (domain.contains([':', '/']) && !domain.contains('%')).then_some((start, end))
 }
 
 /// The terms that ask for addresses, and the type of record they ask for.
@@ -440,4 +514,28 @@ async fn void(asker: &Asker, missed: &[&(Box<str>, RecordType)]) -> usize {
         }
     }
     count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_names_are_found_without_their_lengths() {
+        for (term, odd) in [
+            ("a:foo:bar/baz.example.com", Some("foo:bar/baz.example.com")),
+            (
+                "-MX:foo:bar/baz.example.com/24//64",
+                Some("foo:bar/baz.example.com"),
+            ),
+            ("a:mail.example.com/24", None),
+            ("mx", None),
+            ("a/24", None),
+            ("ip6:2001:db8::/32", None),
+            ("a:%{d}:x.example", None),
+        ] {
+            let found = odd_name(term).map(|(start, end)| &term[start..end]);
+            assert_eq!(found, odd, "{term}");
+        }
+    }
 }
