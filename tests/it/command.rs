@@ -141,7 +141,7 @@ fn what_is_missing_or_of_another_unit_is_not_measured() {
         "echo 'OK | a=5s'",
         "thresholds: { a: { critical: above 1000000 } }",
     );
-    ran.says(3, "the answer has no a");
+    ran.says(3, "could not measure: `a` is a time");
     assert_eq!(
         ran.record["outcome"]["remarks"][0],
         "`a` is a time, 5s, and its threshold `above 1000000` is for a plain number"

@@ -134,7 +134,7 @@ fn every_fault_is_told_as_what_it_is() {
     for (name, code, part) in [
         ("gone.test", 2, "`gone.test` is not registered"),
         ("ended.test", 2, "registration_left is -"),
-        ("silent.test", 3, "the answer has no registration_left"),
+        ("silent.test", 3, "the registry does not say when it ends"),
         ("busy.test", 3, "was asked too often (429)"),
         ("broken.test", 2, "answers 503: maintenance"),
         ("page.test", 2, "does not answer as RDAP describes a domain"),
