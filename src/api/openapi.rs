@@ -129,14 +129,15 @@ fn path_parameters(path: &str) -> Vec<Value> {
 fn responses(endpoint: &Endpoint) -> Value {
     let mut responses = Map::new();
     for (status, kind, schema) in endpoint.answers {
-        let mut response = json!({ "description": "as asked" });
+        let response = responses
+            .entry(status.to_string())
+            .or_insert_with(|| json!({ "description": "as asked" }));
         if !kind.is_empty() {
-            response["content"] = json!({ *kind: { "schema": schema() } });
+            response["content"][*kind] = json!({ "schema": schema() });
         }
         if endpoint.tagged {
             response["headers"] = json!({ "ETag": { "schema": schemas::text() } });
         }
-        responses.insert(status.to_string(), response);
     }
     for status in failures(endpoint) {
         responses

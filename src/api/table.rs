@@ -447,7 +447,10 @@ pub static ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         path: "/metrics",
         summary: "Numbers for Prometheus",
-        answers: &[(200, "application/openmetrics-text", schemas::text)],
+        answers: &[
+            (200, TEXT, schemas::text),
+            (200, "application/openmetrics-text", schemas::text),
+        ],
         handler: || get(metrics::metrics),
         ..LOOK
     },
