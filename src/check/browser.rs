@@ -30,7 +30,7 @@ pub static KIND: Kind = Kind {
     doc: "A journey through pages in a real browser: steps as a person would say them.",
     settings: &browser::BROWSER,
     expect: &browser::PAGE_EXPECT,
-    has_steps: true,
+    steps: Some(&browser::STEPS),
     pool: Pool::Browser,
     measures: &[
         ("time_to_first_byte", Unit::Ms),

@@ -24,7 +24,7 @@ pub static KIND: Kind = Kind {
     doc: "Asks a DNS server one question, and looks at the answer.",
     settings: &DNS,
     expect: &DNS_EXPECT,
-    has_steps: false,
+    steps: None,
     pool: Pool::Light,
     measures: &[
         ("response_time", Unit::Ms),

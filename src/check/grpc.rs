@@ -37,7 +37,7 @@ pub static KIND: Kind = Kind {
     doc: "Asks a gRPC server whether it, or one of its services, is healthy.",
     settings: &GRPC,
     expect: &GRPC_EXPECT,
-    has_steps: false,
+    steps: None,
     pool: Pool::Light,
     measures: &[
         ("connect_time", Unit::Ms),

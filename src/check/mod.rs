@@ -39,7 +39,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use crate::decode::{Node, Reader, Spec};
+use crate::decode::{Node, Reader, Shape, Spec};
 use crate::model::{Check, Outcome, Quantity, Retry, RunId, Threshold, Timestamp, Unit};
 
 pub use services::Services;
@@ -77,8 +77,8 @@ pub struct Kind {
     pub settings: &'static Spec,
     /// The keys of `expect:`.
     pub expect: &'static Spec,
-    /// Whether it has `steps:` and `always:`.
-    pub has_steps: bool,
+    /// What `steps:` and `always:` look like; none for a kind without them.
+    pub steps: Option<&'static Shape>,
     /// Whose permits its runs need.
     pub pool: Pool,
     /// What it always measures, `duration` aside.

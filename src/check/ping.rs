@@ -23,7 +23,7 @@ pub static KIND: Kind = Kind {
     doc: "Sends ICMP echo requests, and counts and times what comes back.",
     settings: &PING,
     expect: &NOTHING,
-    has_steps: false,
+    steps: None,
     pool: Pool::Light,
     measures: &[
         ("round_trip_time", Unit::Ms),

@@ -31,7 +31,7 @@ pub static KIND: Kind = Kind {
     doc: "One number by an instant query in PromQL.",
     settings: &PROMETHEUS,
     expect: &PROMETHEUS_EXPECT,
-    has_steps: false,
+    steps: None,
     pool: Pool::Light,
     measures: &[
         ("connect_time", Unit::Ms),

@@ -25,7 +25,7 @@ pub static KIND: Kind = Kind {
     doc: "Connects to a port, with TLS if wanted, and talks to what listens there.",
     settings: &TCP,
     expect: &SAID,
-    has_steps: false,
+    steps: None,
     pool: Pool::Light,
     measures: &[
         ("connect_time", Unit::Ms),

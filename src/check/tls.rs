@@ -28,7 +28,7 @@ pub static KIND: Kind = Kind {
     doc: "Verifies a server's certificate chain and name, and how long they are valid yet.",
     settings: &TLS,
     expect: &TLS_EXPECT,
-    has_steps: false,
+    steps: None,
     pool: Pool::Light,
     measures: &[
         ("certificate_left", Unit::Ms),

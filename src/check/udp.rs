@@ -24,7 +24,7 @@ pub static KIND: Kind = Kind {
     doc: "Sends a datagram and waits for an answer.",
     settings: &UDP,
     expect: &UDP_EXPECT,
-    has_steps: false,
+    steps: None,
     pool: Pool::Light,
     measures: &[("response_time", Unit::Ms)],
     read,

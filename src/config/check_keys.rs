@@ -135,10 +135,6 @@ pub(super) static SET_THRESHOLD: Spec = Spec {
 };
 
 static MEASURE: Shape = Shape::Map(&Shape::Object(&check::capture::CAPTURE));
-static STEPS: Shape = Shape::Either(&[
-    Shape::Ref(&crate::browser::STEPS),
-    Shape::Ref(&check::http::STEPS),
-]);
 static THRESHOLDS: Shape = Shape::Map(&Shape::Either(&[
     Shape::Object(&THRESHOLD),
     // `use: web-page`, or several of them.
@@ -234,12 +230,6 @@ static COMMON: &[Key] = &[
     ),
     Key::new("vars", Shape::Map(&Shape::Text), "Values for `${vars.name}`."),
     Key::new(
-        "steps",
-        Shape::Ref(&STEPS),
-        "What a browser check does, or a chain of requests.",
-    ),
-    Key::new("always", Shape::Ref(&STEPS), "Clean-up, also after a failure."),
-    Key::new(
         "depends_on",
         Shape::OneOrMany(&Shape::Plain),
         "While one of these checks is down, nothing is told of this one.",
@@ -257,5 +247,19 @@ fn common_keys() -> Vec<Key> {
     let kinds = KINDS
         .iter()
         .map(|kind| Key::new(kind.name, Shape::Object(kind.settings), kind.doc));
-    COMMON.iter().copied().chain(kinds).collect()
+    // Each kind that has steps says what they look like.
+    let steps: Vec<Shape> = KINDS
+        .iter()
+        .filter_map(|kind| kind.steps.map(Shape::Ref))
+        .collect();
+    let steps = Shape::Either(Box::leak(steps.into_boxed_slice()));
+    let with_steps = [
+        Key::new(
+            "steps",
+            steps,
+            "What a browser check does, or a chain of requests.",
+        ),
+        Key::new("always", steps, "Clean-up, also after a failure."),
+    ];
+    COMMON.iter().copied().chain(with_steps).chain(kinds).collect()
 }

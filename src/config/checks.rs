@@ -370,7 +370,7 @@ fn read_probe(
     reader: &mut Reader<'_>,
 ) -> Option<Box<dyn Probe>> {
     for key in ["steps", "always"] {
-        if let Some(node) = fields.get(key).filter(|_| !kind.has_steps) {
+        if let Some(node) = fields.get(key).filter(|_| kind.steps.is_none()) {
             reader.error(
                 node,
                 format!("`{}` checks have no `{key}:` in this version", kind.name),

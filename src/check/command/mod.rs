@@ -34,7 +34,7 @@ pub static KIND: Kind = Kind {
     doc: "Runs a program as Nagios runs its plugins: exit code, message, performance data.",
     settings: &read::COMMAND,
     expect: &read::COMMAND_EXPECT,
-    has_steps: false,
+    steps: None,
     pool: Pool::Light,
     measures: &[],
     read: read::read,

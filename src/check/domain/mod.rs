@@ -33,7 +33,7 @@ pub static KIND: Kind = Kind {
     doc: "How long a domain's registration lasts, by RDAP.",
     settings: &DOMAIN,
     expect: &DOMAIN_EXPECT,
-    has_steps: false,
+    steps: None,
     pool: Pool::Light,
     measures: &[("registration_left", Unit::Ms), ("response_time", Unit::Ms)],
     read,

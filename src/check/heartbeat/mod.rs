@@ -21,7 +21,7 @@ pub static KIND: Kind = Kind {
     doc: "Waits for a job's calls: silence is the failure.",
     settings: &HEARTBEAT,
     expect: &super::expect::NOTHING,
-    has_steps: false,
+    steps: None,
     pool: Pool::Light,
     measures: &[(SINCE_LAST, Unit::Ms), ("job_duration", Unit::Ms)],
     read,

@@ -30,7 +30,7 @@ pub static KIND: Kind = Kind {
     doc: "The machine that haetae runs on: disks, processes, memory, open files, load.",
     settings: &HOST,
     expect: &NOTHING,
-    has_steps: false,
+    steps: None,
     pool: Pool::Light,
     measures: &[
         ("memory_used", Unit::Percent),

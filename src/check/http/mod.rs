@@ -19,7 +19,6 @@ pub(crate) use expect::HTTP_EXPECT;
 pub(crate) use faults::no_answer;
 pub(crate) use read::{HTTP, is_secret_name, read_headers, read_probe};
 pub(crate) use read_auth::{CLIENT_CERTIFICATE, LOGIN, read_identity, read_login, read_roots};
-pub(crate) use read_chain::STEPS;
 pub(crate) use request::{built, client_builder};
 pub(crate) use trace::{CheckedResolver, Trace, refuse_denied_literal};
 
@@ -52,7 +51,7 @@ pub static KIND: Kind = Kind {
     doc: "One HTTP request: status, headers, body, JSON, and the time of each phase.",
     settings: &read::HTTP,
     expect: &expect::HTTP_EXPECT,
-    has_steps: true,
+    steps: Some(&read_chain::STEPS),
     pool: Pool::Light,
     measures: &[
         ("response_time", Unit::Ms),

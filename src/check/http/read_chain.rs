@@ -14,7 +14,7 @@ use crate::model::{Bound, Part, Text, Threshold, Unit};
 const MOST_STEPS: usize = 100;
 
 /// What a schema says of the steps.
-pub(crate) static STEPS: Shape = Shape::List(&Shape::Object(&STEP));
+pub(super) static STEPS: Shape = Shape::List(&Shape::Object(&STEP));
 
 static STEP: Spec = Spec {
     name: "a step of an http check",

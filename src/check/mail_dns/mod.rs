@@ -35,7 +35,7 @@ pub static KIND: Kind = Kind {
     doc: "Looks at what DNS says of a domain's mail: SPF, DKIM, DMARC, reverse DNS, block lists.",
     settings: &MAIL_DNS,
     expect: &MAIL_DNS_EXPECT,
-    has_steps: false,
+    steps: None,
     pool: Pool::Light,
     measures: &[
         ("response_time", Unit::Ms),

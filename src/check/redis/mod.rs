@@ -30,7 +30,7 @@ pub static KIND: Kind = Kind {
     doc: "One command that only reads, to Redis or Valkey, and the number in its answer.",
     settings: &REDIS,
     expect: &REDIS_EXPECT,
-    has_steps: false,
+    steps: None,
     pool: Pool::Light,
     measures: &[
         ("connect_time", Unit::Ms),

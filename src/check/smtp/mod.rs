@@ -27,7 +27,7 @@ pub static KIND: Kind = Kind {
     doc: "Talks to a mail server: greeting, EHLO, TLS, login, and whether it takes a recipient.",
     settings: &read::SMTP,
     expect: &read::SMTP_EXPECT,
-    has_steps: false,
+    steps: None,
     pool: Pool::Light,
     measures: &[
         ("response_time", Unit::Ms),

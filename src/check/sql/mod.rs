@@ -35,7 +35,7 @@ pub static KIND: Kind = Kind {
     doc: "One query that only reads, to PostgreSQL, MySQL, MariaDB or an SQLite file.",
     settings: &SQL,
     expect: &SQL_EXPECT,
-    has_steps: false,
+    steps: None,
     pool: Pool::Light,
     measures: &[
         ("connect_time", Unit::Ms),

@@ -35,7 +35,7 @@ pub static KIND: Kind = Kind {
     doc: "Opens a WebSocket, and talks in text messages if there is something to say.",
     settings: &read::WEBSOCKET,
     expect: &read::WEBSOCKET_EXPECT,
-    has_steps: false,
+    steps: None,
     pool: Pool::Light,
     measures: &[
         ("connect_time", Unit::Ms),
